@@ -1,0 +1,95 @@
+"""Readers of environment variables that fail with a sentence."""
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    value = text(name).lower()
+    if value in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+        return default if not value else value in ("1", "true", "yes", "on")
+    raise ImproperlyConfigured(f"{name} is {value!r}; use 1 or 0.")
+
+
+def number(name: str, default: float, least: float = 0) -> float:
+    value = text(name)
+    try:
+        found = float(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number.") from None
+    if found < least:
+        raise ImproperlyConfigured(f"{name} is {found:g}; use {least:g} or more.")
+    return found
+
+
+def names(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def sqlite(path: Path) -> dict[str, object]:
+    """SQLite that many processes can share: WAL, and transactions that take the writer's lock at their start.
+
+    Django's defaults fail at once with "database is locked" when a reader wants to become a writer.
+    """
+    sync = "FULL" if flag("ENGINE_SQLITE_FULL_SYNC", False) else "NORMAL"
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": f"PRAGMA journal_mode=WAL;PRAGMA synchronous={sync};PRAGMA temp_store=MEMORY;"
+            "PRAGMA cache_size=-16000;PRAGMA mmap_size=134217728;PRAGMA journal_size_limit=67108864",
+        },
+    }
+
+
+def database(url: str) -> dict[str, object]:
+    """A DATABASE_URL as Django wants it: postgres://user:password@host:port/name?sslmode=require, or sqlite:///path."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return sqlite(Path(unquote(parts.path.removeprefix("/")) or ":memory:"))
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured(f"DATABASE_URL starts with {parts.scheme!r}; use sqlite:/// or postgresql://.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
+    }
+
+
+def secret_key(data_dir: Path) -> str:
+    """ENGINE_SECRET_KEY, or one that is made once and kept beside the data, readable by its owner alone."""
+    given = text("ENGINE_SECRET_KEY")
+    if given:
+        return given
+    path = data_dir / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        pass
+    data_dir.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(f".{os.getpid()}")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(os.urandom(48).hex())
+    try:
+        os.link(scratch, path)  # of two first starts at once, one makes the key and both read it
+    except FileExistsError:
+        pass
+    finally:
+        scratch.unlink()
+    return path.read_text().strip()

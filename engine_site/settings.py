@@ -1,0 +1,183 @@
+"""Settings: a fresh clone runs on SQLite; the environment changes what a team needs. The README lists the variables."""
+
+import os
+from pathlib import Path
+
+from django.utils.csp import CSP
+
+from engine_site import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENGINE_DATA_DIR = Path(env.text("ENGINE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+DEBUG = env.flag("ENGINE_DEBUG", False)
+SECRET_KEY = env.secret_key(ENGINE_DATA_DIR)
+ALLOWED_HOSTS = env.names("ENGINE_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.names("ENGINE_TRUSTED_ORIGINS")
+HTTPS = env.flag("ENGINE_HTTPS", False)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_q",
+    "ninja",
+    "axes",
+    "jobs",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "engine_site.urls"
+ASGI_APPLICATION = "engine_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "jobs.pages.context.shell",
+            ],
+        },
+    },
+]
+
+_DATABASE_URL = env.text("DATABASE_URL")
+_SQLITE_PATH = Path(env.text("PIPELINE_DB_PATH", str(ENGINE_DATA_DIR / "engine.db"))).absolute()
+DATABASES = {"default": env.database(_DATABASE_URL) if _DATABASE_URL else env.sqlite(_SQLITE_PATH)}
+DATABASE_ROUTERS = ["jobs.db.Router"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": ENGINE_DATA_DIR / "cache",
+    }
+}
+
+# --- Who may come in -------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+SESSION_COOKIE_AGE = int(env.number("ENGINE_SESSION_HOURS", 12, 0.1) * 3600)
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("ENGINE_BEHIND_PROXY", False) else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+# Jobs are documents of at most 1 MB (schema/limits.py); a form carries one with some head room.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+
+# --- Language, static files, logs ------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+STATIC_ROOT = ENGINE_DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("ENGINE_LOG_LEVEL", "WARNING")},
+    "loggers": {"engine": {"level": env.text("ENGINE_LOG_LEVEL", "INFO")}},
+}
+
+# --- Running jobs ----------------------------------------------------------------------------------------------------
+ENGINE_NODE = env.text("ENGINE_NODE", os.uname().nodename)
+ENGINE_SLOTS = int(env.number("ENGINE_SLOTS", max(2, os.cpu_count() or 2), 1))
+ENGINE_QUEUES = env.names("ENGINE_QUEUES", "default")
+# Directories in which a job may work and write. Symbolic links are resolved before they are compared.
+ENGINE_ROOTS = [str(Path(root).resolve()) for root in env.names("ENGINE_ROOTS", str(Path.cwd()))]
+# Executables that jobs may run besides those that an adapter names; "*" allows all.
+ENGINE_EXECUTABLES = env.names("ENGINE_EXECUTABLES")
+ENGINE_ALLOW_SHELL = env.flag("ENGINE_ALLOW_SHELL", DEBUG)
+ENGINE_TOOL_LIMITS = {
+    name: int(limit) for name, _, limit in (pair.partition("=") for pair in env.names("ENGINE_TOOL_LIMITS"))
+}
+# A worker extends its lease every beat. The shim kills its tree when it heard nothing for the dead-man time, which is
+# shorter than the lease: the tree is dead before anybody may start again. Detection stays under 30 s.
+ENGINE_BEAT_S = env.number("ENGINE_BEAT_S", 2, 0.05)
+ENGINE_DEAD_MAN_S = env.number("ENGINE_DEAD_MAN_S", 25, 0.2)
+ENGINE_LEASE_S = env.number("ENGINE_LEASE_S", 28, 0.3)
+ENGINE_STOP_GRACE_S = env.number("ENGINE_STOP_GRACE_S", 20)
+ENGINE_POLL_S = env.number("ENGINE_POLL_S", 1, 0.05)
+# One level of priority is worth so much waiting: a normal job that waited longer than a high one by this goes first.
+ENGINE_AGEING_S = env.number("ENGINE_AGEING_S", 900, 1)
+ENGINE_LOG_LIMIT_BYTES = int(env.number("ENGINE_LOG_LIMIT_MB", 200, 1) * 1_000_000)
+ENGINE_LOG_COPY_BYTES = int(env.number("ENGINE_LOG_COPY_MB", 4, 0) * 1_000_000)
+ENGINE_CIRCUIT_FAILURES = int(env.number("ENGINE_CIRCUIT_FAILURES", 5, 1))
+ENGINE_CIRCUIT_OPEN_S = env.number("ENGINE_CIRCUIT_OPEN_S", 60)
+ENGINE_RETENTION_DAYS = int(env.number("ENGINE_RETENTION_DAYS", 90))
+
+Q_CLUSTER = {
+    "name": "engine",
+    "orm": "default",
+    "broker_class": "jobs.queue.broker.EngineBroker",
+    "workers": ENGINE_SLOTS + 1,  # one is always free for ordinary tasks
+    "timeout": 120,  # these two are for ordinary tasks only: a job keeps its own time
+    "retry": 300,
+    "max_attempts": 5,
+    "ack_failures": True,
+    "save_limit": -1,  # a positive limit loads every success row for each task
+    "queue_limit": 2 * (ENGINE_SLOTS + 1),
+    "bulk": 1,
+    "poll": ENGINE_POLL_S,
+    "guard_cycle": 0.5,  # a binary fraction: the guard compares its float timer with 0
+    "recycle": 500,
+    "catch_up": False,
+    "log_level": env.text("ENGINE_QUEUE_LOG_LEVEL", "WARNING"),
+    "label": "Queue",
+}

@@ -1,0 +1,28 @@
+from django.db import models
+from django.utils import timezone
+
+
+class Event(models.Model):
+    """One thing that happened. Append-only."""
+
+    timestamp = models.DateTimeField(default=timezone.now)
+    run = models.ForeignKey(
+        "jobs.Run", to_field="run_id", db_column="run_id", null=True, blank=True,
+        on_delete=models.SET_NULL, related_name="events",
+    )
+    ws_id = models.CharField(max_length=120, blank=True)
+    event_type = models.CharField(max_length=60)
+    payload_json = models.JSONField(default=dict, blank=True)
+    job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    actor = models.CharField(max_length=150, default="engine")
+
+    class Meta:
+        db_table = "events"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(name="event_by_type", fields=["event_type", "-id"]),
+            models.Index(name="event_by_actor", fields=["actor", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} at {self.timestamp:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,147 @@
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from jobs.states import ALIVE, FINAL, JobStatus, Priority
+
+if TYPE_CHECKING:
+    from jobs.models.step_attempt import StepAttempt
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def unfinished(self) -> "JobQuerySet":
+        return self.exclude(status__in=FINAL)
+
+    def claimable(self) -> "JobQuerySet":
+        """Queued jobs, best first: priority with ageing is folded into `rank` when a job is queued."""
+        return self.filter(status=JobStatus.QUEUED).order_by("rank", "id")
+
+    def for_list(self) -> "JobQuerySet":
+        return self.select_related("workstream").defer("spec", "next_command")
+
+
+class Job(models.Model):
+    """One submitted document. The spec is kept as it was submitted and never edited."""
+
+    job_id = models.CharField(max_length=120, unique=True)
+    run = models.ForeignKey(
+        "jobs.Run", to_field="run_id", db_column="run_id", on_delete=models.PROTECT, related_name="jobs"
+    )
+    workstream = models.ForeignKey("jobs.Workstream", on_delete=models.PROTECT, related_name="jobs")
+    title = models.CharField(max_length=200)
+    spec = models.JSONField()
+    tool = models.CharField(max_length=40, help_text="the tool of the latest or next attempt")
+    status = models.CharField(max_length=12, choices=JobStatus, default=JobStatus.QUEUED)
+    reason = models.CharField(max_length=20, blank=True, help_text="why it is in this state, in the verdict's words")
+    summary = models.CharField(max_length=500, blank=True, help_text="the same in one sentence")
+
+    # Order and limits: read by the claim.
+    priority = models.CharField(max_length=8, choices=Priority, default=Priority.NORMAL)
+    queue = models.CharField(max_length=80, default="default")
+    rank = models.BigIntegerField(default=0, help_text="microseconds; smaller is claimed first")
+    repo_key = models.CharField(max_length=500, blank=True, help_text="working tree that one writer may hold")
+    exclusive = models.BooleanField(default=True)
+    concurrency_key = models.CharField(max_length=120, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="queue timeout: give up if still queued then")
+    unmet = models.PositiveIntegerField(default=0, help_text="dependencies that have not completed")
+    on_hold = models.BooleanField(default=False)
+
+    # The fence grows with each claim; a writer that carries an older one changes nothing.
+    fence = models.PositiveIntegerField(default=0)
+    attempts_made = models.PositiveIntegerField(default=0)
+    hop = models.PositiveIntegerField(default=0, help_text="rung of the escalation ladder")
+    next_command = models.JSONField(null=True, blank=True, help_text="command of the next attempt, if not the spec's")
+    carried = models.JSONField(default=dict, blank=True, help_text="what an escalated attempt is told of the last one")
+    cancel_grace_s = models.FloatField(null=True, blank=True)
+    cancelled_by = models.CharField(max_length=150, blank=True)
+
+    submitter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+    )
+    submitted_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveIntegerField(default=1, help_text="grows with every change that a page could show")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        db_table = "jobs"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="job_status_known", condition=Q(status__in=JobStatus.values)),
+            models.CheckConstraint(name="job_priority_known", condition=Q(priority__in=Priority.values)),
+            models.CheckConstraint(
+                name="job_finished_iff_final",
+                condition=Q(status__in=FINAL, finished_at__isnull=False)
+                | (~Q(status__in=FINAL) & Q(finished_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="job_queued_has_no_open_dependency", condition=~Q(status=JobStatus.QUEUED) | Q(unmet=0)
+            ),
+        ]
+        indexes = [
+            # The claim reads the best queued jobs; history never enters this index.
+            models.Index(name="job_claim", fields=["rank", "id"], condition=Q(status=JobStatus.QUEUED)),
+            # Limits are counted from the jobs that hold processes.
+            models.Index(name="job_alive", fields=["tool", "repo_key"], condition=Q(status__in=ALIVE)),
+            # Upkeep promotes delayed jobs.
+            models.Index(name="job_delayed", fields=["not_before"], condition=Q(status=JobStatus.RETRYING)),
+            models.Index(name="job_unfinished", fields=["id"], condition=~Q(status__in=FINAL)),
+            models.Index(name="job_by_status", fields=["status", "-id"]),
+            models.Index(name="job_by_tool", fields=["tool", "-id"]),
+            models.Index(name="job_by_run", fields=["run", "status"]),
+            models.Index(name="job_by_workstream", fields=["workstream", "-id"]),
+            models.Index(name="job_by_submitter", fields=["submitted_by", "-id"]),
+            models.Index(name="job_by_finish", fields=["-finished_at"], condition=Q(finished_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.job_id
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        value = self.spec.get("metadata") or {}
+        return value if isinstance(value, dict) else {}
+
+    def document(self) -> dict[str, Any]:
+        """The document that the next attempt runs: the spec with the current tool and its command."""
+        spec = {**self.spec, "tool": self.tool}
+        if self.next_command:
+            spec["command"] = self.next_command
+        return spec
+
+    def latest_attempt(self) -> "StepAttempt | None":
+        return self.attempts.order_by("-number").first()
+
+
+class Dependency(models.Model):
+    """`job` waits for `needs` (a job) or for every job of `needs_workstream`."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="dependencies")
+    needs = models.ForeignKey(Job, null=True, blank=True, on_delete=models.CASCADE, related_name="dependants")
+    needs_workstream = models.ForeignKey(
+        "jobs.Workstream", null=True, blank=True, on_delete=models.CASCADE, related_name="dependants"
+    )
+    met = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "job_dependencies"
+        constraints = [
+            models.UniqueConstraint(name="dependency_once", fields=["job", "needs", "needs_workstream"]),
+            models.CheckConstraint(name="dependency_not_on_itself", condition=~Q(job=F("needs"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job} needs {self.needs or self.needs_workstream}"

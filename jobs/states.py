@@ -1,0 +1,86 @@
+"""What may follow what: the status enums and their NEXT tables, and nothing else."""
+
+from django.db.models import TextChoices
+
+
+class JobStatus(TextChoices):
+    WAITING = "waiting"  # blocked: dependencies or a hold
+    QUEUED = "queued"  # ready; any worker may claim it
+    RUNNING = "running"  # one attempt is alive
+    RETRYING = "retrying"  # waits for `not_before`: back-off or quota reset
+    CANCELLING = "cancelling"  # asked to stop; the attempt is being ended
+    REVIEW = "review"  # good, waits for a person
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMEOUT = "timeout", "Timed out"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"  # a person said no
+    BLOCKED = "blocked"  # something it depends on did not complete
+    QUARANTINED = "quarantined"  # stopped on purpose; needs a person
+
+
+class AttemptStatus(TextChoices):
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMEOUT = "timeout", "Timed out"
+    CANCELLED = "cancelled"
+    LOST = "lost"  # its worker died or had to hand it back
+
+
+class RunStatus(TextChoices):
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ErrorState(TextChoices):
+    OPEN = "open"
+    MUTED = "muted"
+    RESOLVED = "resolved"
+
+
+class Priority(TextChoices):
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class CircuitState(TextChoices):
+    CLOSED = "closed"  # the tool is trusted
+    OPEN = "open"  # too many infrastructure failures: nothing starts
+    HALF_OPEN = "half_open", "Half-open"  # one trial may start
+
+
+_S = JobStatus
+FINAL = (_S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED, _S.REJECTED, _S.BLOCKED)
+ALIVE = (_S.RUNNING, _S.CANCELLING)  # an attempt of the job may own processes
+NEXT: dict[JobStatus, frozenset[JobStatus]] = {
+    _S.WAITING: frozenset({_S.QUEUED, _S.CANCELLED, _S.BLOCKED}),
+    _S.QUEUED: frozenset({_S.RUNNING, _S.WAITING, _S.CANCELLED, _S.TIMEOUT}),
+    _S.RUNNING: frozenset({
+        _S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.RETRYING, _S.QUEUED, _S.REVIEW,
+        _S.CANCELLING, _S.CANCELLED, _S.QUARANTINED,
+    }),
+    _S.RETRYING: frozenset({_S.QUEUED, _S.CANCELLED}),
+    _S.CANCELLING: frozenset({_S.CANCELLED}),
+    _S.REVIEW: frozenset({_S.COMPLETED, _S.QUEUED, _S.REJECTED, _S.CANCELLED}),
+    _S.QUARANTINED: frozenset({_S.QUEUED, _S.FAILED, _S.CANCELLED}),
+    # Final, except that a person may ask for a new attempt.
+    _S.COMPLETED: frozenset({_S.QUEUED}),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.TIMEOUT: frozenset({_S.QUEUED}),
+    _S.CANCELLED: frozenset({_S.QUEUED}),
+    _S.REJECTED: frozenset({_S.QUEUED}),
+    _S.BLOCKED: frozenset({_S.QUEUED, _S.WAITING}),
+}
+
+_A = AttemptStatus
+ATTEMPT_FINAL = (_A.COMPLETED, _A.FAILED, _A.TIMEOUT, _A.CANCELLED, _A.LOST)
+ATTEMPT_NEXT: dict[AttemptStatus, frozenset[AttemptStatus]] = {
+    _A.RUNNING: frozenset(ATTEMPT_FINAL),
+    **{final: frozenset() for final in ATTEMPT_FINAL},
+}
