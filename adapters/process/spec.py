@@ -1,0 +1,109 @@
+"""What a run is told and what it answers: the two shapes between a worker and its shim."""
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Literal
+
+MARKER_NAME = "ENGINE_ATTEMPT_MARKER"
+# A short marker could be matched by accident; a sweep by an accidental marker kills somebody else's processes.
+MARKER_MIN = 16
+DEFAULT_LOG_BYTES = 200_000_000
+
+Streams = Literal["merged", "split"]
+
+
+class EndedBy(StrEnum):
+    """Who or what ended the run; the first cause counts, later ones only shorten the grace."""
+
+    EXIT = "exit"
+    TIMEOUT = "timeout"
+    IDLE = "idle"
+    CANCEL = "cancel"
+    LIFELINE = "lifeline"  # the worker went away
+    DEADMAN = "deadman"  # the worker stopped extending
+    SPAWN_ERROR = "spawn_error"  # the tool never started
+    LOG_ERROR = "log_error"  # the output could not be written
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One program to run; everything that the shim needs to know, checked before anything starts."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    attempt_dir: str | os.PathLike[str]
+    marker: str
+    stdin: bytes | None = None  # None: /dev/null
+    streams: Streams = "merged"
+    timeout_s: float | None = None
+    idle_timeout_s: float | None = None
+    grace_s: float = 10.0
+    dead_man_s: float | None = 45.0  # None: only the life line (EOF) ends a forsaken run
+    secrets: list[str] = field(default_factory=list, repr=False)
+    copy_to: str | os.PathLike[str] | None = None
+    copy_append: bool = False
+    copy_roots: list[str] = field(default_factory=list)
+    max_log_bytes: int = DEFAULT_LOG_BYTES
+    rlimits: Mapping[str, int | tuple[int, int]] | None = None  # {"nofile": 1024}, {"core": (0, 0)}
+    user: str | None = None
+    umask: int = 0o077
+
+    def __post_init__(self) -> None:
+        if not self.argv or not self.argv[0]:
+            raise ValueError("argv is empty: name at least the program to run")
+        if len(self.marker) < MARKER_MIN or any(not c.isprintable() or c.isspace() for c in self.marker):
+            raise ValueError(f"marker must be {MARKER_MIN} or more printable characters without blanks")
+        if self.streams not in ("merged", "split"):
+            raise ValueError(f"streams is {self.streams!r}: use 'merged' or 'split'")
+        if self.max_log_bytes < 1:
+            raise ValueError("max_log_bytes must be at least 1")
+        for name in ("timeout_s", "idle_timeout_s", "dead_man_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}: give seconds above 0, or None for no limit")
+        if not self.grace_s >= 0:
+            raise ValueError(f"grace_s is {self.grace_s}: give 0 or more seconds")
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON shape that the shim reads; the marker is put into the tool's environment here."""
+        wire: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stdin"}
+        wire["env"] = {**self.env, MARKER_NAME: self.marker}
+        wire["attempt_dir"] = os.path.abspath(self.attempt_dir)  # noqa: PTH100 - str in, str out
+        wire["copy_to"] = None if self.copy_to is None else os.path.abspath(self.copy_to)  # noqa: PTH100
+        wire["rlimits"] = dict(self.rlimits or {})
+        wire["stdin_b64"] = None if self.stdin is None else base64.b64encode(self.stdin).decode("ascii")
+        return wire
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: the content of exit.json."""
+
+    ended_by: str
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str = ""  # a sentence for a person; empty unless something went wrong on our side
+    started_at: float = 0.0  # epoch seconds, for display only
+    ended_at: float = 0.0
+    duration_s: float = 0.0  # monotonic
+    killed: int = 0  # processes other than the tool itself that had to be stopped, or all of them after a stop
+    survivors: int = 0  # processes that outlived SIGKILL and the bound; 0 unless the kernel holds them
+    stop_s: float = 0.0
+    log_bytes: int = 0
+    log_lines: int = 0
+    log_skipped_bytes: int = 0
+    first_error_line: int | None = None
+    rusage: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Ending":
+        """Read an exit record; unknown keys of a newer shim are left out."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
