@@ -152,6 +152,12 @@ ENGINE_TOOL_LIMITS = {
 ENGINE_BEAT_S = env.number("ENGINE_BEAT_S", 2, 0.05)
 ENGINE_DEAD_MAN_S = env.number("ENGINE_DEAD_MAN_S", 25, 0.2)
 ENGINE_LEASE_S = env.number("ENGINE_LEASE_S", 28, 0.3)
+ENGINE_TIMEOUT_S = env.number("ENGINE_TIMEOUT_S", 3600)
+ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", 10)
+ENGINE_RUN_AS = env.text("ENGINE_RUN_AS")
+ENGINE_RLIMITS = {
+    name.strip(): int(value) for name, _, value in (pair.partition("=") for pair in env.names("ENGINE_RLIMITS"))
+}
 ENGINE_STOP_GRACE_S = env.number("ENGINE_STOP_GRACE_S", 20)
 ENGINE_POLL_S = env.number("ENGINE_POLL_S", 1, 0.05)
 # One level of priority is worth so much waiting: a normal job that waited longer than a high one by this goes first.

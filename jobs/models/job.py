@@ -33,6 +33,7 @@ class Job(models.Model):
     workstream = models.ForeignKey("jobs.Workstream", on_delete=models.PROTECT, related_name="jobs")
     title = models.CharField(max_length=200)
     spec = models.JSONField()
+    paths = models.JSONField(default=dict, help_text="the spec's paths, absolute: repo_root, working_dir, ...")
     tool = models.CharField(max_length=40, help_text="the tool of the latest or next attempt")
     status = models.CharField(max_length=12, choices=JobStatus, default=JobStatus.QUEUED)
     reason = models.CharField(max_length=20, blank=True, help_text="why it is in this state, in the verdict's words")
@@ -45,6 +46,7 @@ class Job(models.Model):
     repo_key = models.CharField(max_length=500, blank=True, help_text="working tree that one writer may hold")
     exclusive = models.BooleanField(default=True)
     concurrency_key = models.CharField(max_length=120, blank=True)
+    concurrency_limit = models.PositiveIntegerField(default=1)
     not_before = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="queue timeout: give up if still queued then")
     unmet = models.PositiveIntegerField(default=0, help_text="dependencies that have not completed")
@@ -53,6 +55,7 @@ class Job(models.Model):
     # The fence grows with each claim; a writer that carries an older one changes nothing.
     fence = models.PositiveIntegerField(default=0)
     attempts_made = models.PositiveIntegerField(default=0)
+    budget_from = models.PositiveIntegerField(default=0, help_text="attempts up to this number are of an earlier life")
     hop = models.PositiveIntegerField(default=0, help_text="rung of the escalation ladder")
     next_command = models.JSONField(null=True, blank=True, help_text="command of the next attempt, if not the spec's")
     carried = models.JSONField(default=dict, blank=True, help_text="what an escalated attempt is told of the last one")

@@ -1,0 +1,20 @@
+"""How far the stop of this cluster has come. A plain byte in shared memory: readable by every forked child, no lock to die with."""
+
+import multiprocessing
+
+RUN, DRAIN, HAND_BACK = 0, 1, 2
+_stage = multiprocessing.get_context("fork").Value("b", RUN, lock=False)
+
+
+def set_stage(stage: int) -> None:
+    _stage.value = stage
+
+
+def stopping() -> bool:
+    """Start nothing new."""
+    return _stage.value >= DRAIN
+
+
+def hand_back_now() -> bool:
+    """End what runs, and let it run again later."""
+    return _stage.value >= HAND_BACK

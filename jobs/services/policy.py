@@ -1,0 +1,152 @@
+"""What follows an attempt: pure rules, no database. The word or object in `metadata.retry_policy` becomes a Policy."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.verdict import Reason, Verdict
+
+# The work failed in a way that another try, or another tool, may mend.
+WORK = frozenset({
+    Reason.EXIT_CODE, Reason.TESTS_FAILED, Reason.EDIT_FAILED, Reason.NO_CHANGE, Reason.CRASHED, Reason.TIMEOUT,
+    Reason.STALLED, Reason.CONTEXT_OVERFLOW, Reason.OVERLOADED, Reason.RATE_LIMITED, Reason.NETWORK, Reason.REFUSED,
+    Reason.QUOTA,
+})
+# We could not run it, or had to hand it back: never escalates, and never uses the budget of the work.
+OURS = frozenset({Reason.INFRA, Reason.LOST})
+LOST_TRIES = 8
+INFRA_TRIES = 3
+PARK_S = 900.0  # a quota without a reset time is tried again after a quarter of an hour
+PARK_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Retry on these reasons or exit codes, `times` times per rung, after a back-off."""
+
+    on: frozenset[str] = frozenset({"any"})
+    exit_codes: frozenset[int] = frozenset()
+    times: int = 1
+    backoff: str = "immediate"
+    base_s: float = 5.0
+    cap_s: float = 600.0
+    jitter: float = 0.0
+
+    def matches(self, reason: str, exit_code: int | None) -> bool:
+        if exit_code is not None and exit_code in self.exit_codes:
+            return True
+        return reason in self.on or ("any" in self.on and reason in WORK)
+
+    def delay_s(self, n: int, chance: Callable[[], float] = random.random) -> float:
+        """Seconds before retry `n` (from 1). With jitter j the delay lies in [d * (1 - j), d], so the cap holds."""
+        steps = {"immediate": 0.0, "linear": float(n), "exponential": 2.0 ** min(n - 1, 60), "fibonacci": fibonacci(n)}
+        delay = min(self.cap_s, self.base_s * steps[self.backoff])
+        return delay * (1 - self.jitter * chance())
+
+
+def fibonacci(n: int) -> float:
+    before, now = 0, 1
+    for _ in range(min(n, 200) - 1):
+        before, now = now, before + now
+    return float(now)
+
+
+@dataclass(frozen=True)
+class Policy:
+    rules: tuple[Rule, ...] = ()
+    ladder: tuple[str, ...] = ()
+    parks: bool = True  # wait for a reset time that the tool told
+
+    @classmethod
+    def parse(cls, value: Any) -> "Policy":
+        """`none`, `retry_same`, `escalate_to_<tool>`, or the general object of the schema. Absent: park only."""
+        if value is None:
+            return cls()
+        if isinstance(value, dict):
+            return cls(tuple(_rule(rule) for rule in value.get("rules", [])), tuple(value.get("escalate_to", [])))
+        if value == "none":
+            return cls(parks=False)
+        if value == "retry_same":
+            return cls((Rule(times=2, backoff="exponential"),))
+        return cls((Rule(times=1),), (str(value).removeprefix("escalate_to_"),))
+
+
+def _rule(rule: dict[str, Any]) -> Rule:
+    return Rule(
+        on=frozenset(rule.get("on", [] if rule.get("exit_codes") else ["any"])),
+        exit_codes=frozenset(rule.get("exit_codes", [])),
+        times=rule.get("times", 1),
+        backoff=rule.get("backoff", "immediate"),
+        base_s=rule.get("base_seconds", 5.0),
+        cap_s=rule.get("cap_seconds", 600.0),
+        jitter=rule.get("jitter", 0.0),
+    )
+
+
+@dataclass(frozen=True)
+class Past:
+    """One earlier attempt of the job, as far as the rules care."""
+
+    reason: str
+    exit_code: int | None
+    hop: int
+    signature: str = ""
+    parked: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`action` is one of done, review, retry, requeue, park, escalate, quarantine, fail, timeout."""
+
+    action: str
+    delay_s: float = 0.0
+    tool: str = ""
+    sentence: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def decide(policy: Policy, verdict: Verdict, exit_code: int | None, history: Sequence[Past], *, hop: int,
+           repeatable: bool = True, review: bool = False, now: float = 0.0,
+           chance: Callable[[], float] = random.random) -> Decision:
+    """What follows. `history` holds every attempt of this life of the job, the one that just ended last."""
+    reason = verdict.reason
+    if verdict.success:
+        return Decision("review" if review else "done")
+    if reason in OURS:
+        return _ours(verdict, history, repeatable)
+    if policy.parks and (verdict.reset_at is not None or (reason == Reason.QUOTA and policy.rules)):
+        if sum(past.parked for past in history) < PARK_TRIES:
+            wait = max(1.0, verdict.reset_at - now) if verdict.reset_at is not None else PARK_S
+            return Decision("park", delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
+    rung = [past for past in history if past.hop == hop and past.reason not in OURS and not past.parked]
+    for rule in policy.rules:
+        if rule.matches(reason, exit_code):
+            used = sum(rule.matches(past.reason, past.exit_code) for past in rung)  # counts this one too
+            if used <= rule.times:
+                delay = rule.delay_s(used, chance)
+                return Decision("retry", delay_s=delay, sentence=f"Retry {used} of {rule.times}.")
+    if hop < len(policy.ladder) and (reason in WORK or any(rule.matches(reason, exit_code) for rule in policy.rules)):
+        return Decision("escalate", tool=policy.ladder[hop], sentence=f"Escalated to {policy.ladder[hop]}.")
+    tried = [past for past in history if past.reason not in OURS and not past.parked]
+    if len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:
+        return Decision("quarantine", sentence=f"The same error {len(tried)} times; retries are spent.")
+    return Decision("timeout" if reason in (Reason.TIMEOUT, Reason.STALLED) else "fail")
+
+
+def _ours(verdict: Verdict, history: Sequence[Past], repeatable: bool) -> Decision:
+    reason = verdict.reason
+    in_a_row = 0
+    for past in reversed(history):
+        if past.reason != reason:
+            break
+        in_a_row += 1
+    if reason == Reason.LOST:
+        if not repeatable:
+            return Decision("quarantine", sentence="It was interrupted and may not be repeated by itself.")
+        if in_a_row <= LOST_TRIES:
+            return Decision("requeue", sentence="Interrupted; it runs again.")
+        return Decision("quarantine", sentence=f"Interrupted {in_a_row} times in a row.")
+    if verdict.details.get("permanent") or in_a_row > INFRA_TRIES:
+        return Decision("fail", sentence=verdict.summary)
+    return Decision("retry", delay_s=float(5 * 2 ** (in_a_row - 1)), sentence="Engine could not run it; it tries again.")

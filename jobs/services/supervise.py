@@ -1,0 +1,128 @@
+"""Supervise: the worker's loop around one shim: beats, log shipping, cancel, hand-back. It survives a database that is away."""
+
+import logging
+import select
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import Error as DatabaseFault
+from django.db.models import F
+
+from adapters.process import Ending, Shim, kill_tree
+from jobs import db
+from jobs.errors import LostLease
+from jobs.models import Job, StepAttempt
+from jobs.queue import drain
+from jobs.services.ship import Shipper
+from jobs.states import AttemptStatus, JobStatus
+
+log = logging.getLogger("engine.supervise")
+LOOK_S = 0.5  # how often a worker looks whether somebody cancelled; an order reaches the tool within this time
+SETTLE_PATIENCE_S = 600.0
+
+
+class Supervisor:
+    """Watches one attempt from its start to its ending."""
+
+    def __init__(self, attempt: StepAttempt, shim: Shim, on_output: Callable[[bytes], None] | None = None) -> None:
+        self.attempt = attempt
+        self.shim = shim
+        self.shipper = Shipper(attempt, on_output)
+        self.handed_back = False
+        self._beat_at = time.monotonic()  # the claim was the first beat
+        self._cancelled = False
+
+    def watch(self) -> Ending:
+        """Returns the ending. Raises LostLease after ending the tree, ShimError when the shim itself died."""
+        pause = min(LOOK_S, settings.ENGINE_BEAT_S)
+        look_at = 0.0
+        while True:
+            select.select([self.shim], [], [], 0.05 if self.shipper.live else pause)
+            ending = self._read_events()
+            if ending is not None:
+                self._quietly(self.shipper.finish)
+                return ending
+            self._quietly(self.shipper.ship)
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + pause
+                self._hand_back_if_told()
+                self._quietly(self._look)
+
+    def _read_events(self) -> Ending | None:
+        for event in self.shim.read():
+            if event.get("ev") == "started":
+                self._quietly(lambda event=event: self._note_start(event))
+        if self.shim.ending is not None:
+            return self.shim.ending
+        return self.shim.wait(0) if not self.shim.alive else None
+
+    def _note_start(self, event: dict[str, int]) -> None:
+        rows = StepAttempt.objects.filter(pk=self.attempt.pk, fence=self.attempt.fence)
+        rows.update(tool_pid=event.get("pid"), shim_pid=event.get("shim_pid"))
+
+    def _look(self) -> None:
+        """One query tells whether we still own the attempt and whether somebody cancelled; a beat when it is due."""
+        asked_at = time.monotonic()  # from before the question: the shim's timer must never run longer than the lease
+        if asked_at - self._beat_at >= settings.ENGINE_BEAT_S:
+            self._beat(asked_at)
+        job = Job.objects.filter(pk=self.attempt.job_id).values("status", "fence", "cancel_grace_s").first()
+        if job is None or job["fence"] != self.attempt.fence:
+            self._lose()
+        elif job["status"] == JobStatus.CANCELLING and not self._cancelled:
+            self._cancelled = True
+            self.shim.cancel(job["cancel_grace_s"])
+        watched = StepAttempt.objects.filter(pk=self.attempt.pk, watched_until__gt=db.now())
+        self.shipper.watched = watched.exists()
+
+    def _beat(self, asked_at: float) -> None:
+        ours = StepAttempt.objects.filter(pk=self.attempt.pk, fence=self.attempt.fence, status=AttemptStatus.RUNNING)
+        until = db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
+        if not ours.update(beat=F("beat") + 1, lease_until=until, **self.shipper.totals()):
+            self._lose()
+        self._beat_at = asked_at
+        self.shim.extend(max(0.1, settings.ENGINE_DEAD_MAN_S - (time.monotonic() - asked_at)))
+
+    def _lose(self) -> None:
+        self.shim.kill()
+        self.shim.wait(10)
+        raise LostLease(f"Attempt {self.attempt.number} of job {self.attempt.job_id} has been taken over")
+
+    def _hand_back_if_told(self) -> None:
+        if drain.hand_back_now() and not self.handed_back and not self._cancelled:
+            self.handed_back = True
+            self.shim.cancel(min(5.0, settings.ENGINE_CANCEL_GRACE_S))
+
+    def _quietly(self, step: Callable[[], object]) -> None:
+        """A database that is away costs beats, not the job: the shim's dead man decides how long that may last."""
+        try:
+            step()
+        except DatabaseFault as fault:
+            log.warning("attempt %s: the database is away (%s)", self.attempt.pk, fault)
+            db.connection().close_if_unusable_or_obsolete()
+
+    def after_shim_death(self, fault: Exception) -> Ending:
+        """The shim was killed: its tool died with it; what else carries the attempt's marker is ended here."""
+        swept = kill_tree(self.attempt.marker, grace_s=0)
+        self._quietly(self.shipper.finish)
+        return Ending(
+            "lifeline", error=str(fault), killed=swept.killed, survivors=swept.survivors, stop_s=swept.seconds,
+            started_at=self.attempt.started_at.timestamp(), ended_at=time.time(),
+        )  # fmt: skip
+
+
+def patiently(step: Callable[[], object]) -> None:
+    """Do `step` although the database may be away for a while; what happened is in exit.json in any case."""
+    deadline, pause = time.monotonic() + SETTLE_PATIENCE_S, 0.1
+    while True:
+        try:
+            step()
+            return
+        except DatabaseFault:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the database is away; settling again in %.1f s", pause)
+            db.connection().close()
+            time.sleep(pause)
+            pause = min(2.0, pause * 2)

@@ -1,0 +1,111 @@
+"""`move`: the only way a job changes state. One conditional update, one event, and what follows from it, in one transaction."""
+
+from typing import Any
+
+from django.db.models import F
+
+from jobs import db
+from jobs.errors import WrongState
+from jobs.models import Dependency, Job, Run, Workstream
+from jobs.queue import doorbell
+from jobs.services import events
+from jobs.states import FINAL, NEXT, JobStatus, RunStatus
+
+FAILURES = tuple(status for status in FINAL if status != JobStatus.COMPLETED)
+
+
+def move(job: Job, to: JobStatus, *, by: str = "engine", event: str = "", payload: dict[str, Any] | None = None,
+         **fields: Any) -> Job:
+    """Move `job` to `to`, with `fields` set in the same update; both or neither.
+
+    Raises WrongState if `to` cannot follow the status that `job` was read with, or if another process was faster.
+    """
+    old = JobStatus(job.status)
+    if to not in NEXT[old]:
+        raise WrongState(f"Job {job.job_id} is {old.label.lower()}; it cannot become {to.label.lower()}.", state=old)
+    at = db.now()
+    fields |= {"status": to, "updated_at": at, "finished_at": at if to in FINAL else None}
+    if to == JobStatus.QUEUED:
+        fields |= {"queued_at": at, "not_before": None}
+    with db.atomic():
+        # Old status and fence in the WHERE clause are the lock: of two callers, one updates a row.
+        changed = Job.objects.filter(pk=job.pk, status=old, fence=job.fence).update(version=F("version") + 1, **fields)
+        if not changed:
+            raise WrongState(f"Job {job.job_id} is no longer {old.label.lower()}.", state=old)
+        for name, value in fields.items():
+            setattr(job, name, value)
+        job.version += 1
+        events.record(event or f"job.{to}", job=job, by=by, old=old, new=to, **(payload or {}))
+        if to in FINAL:
+            _release_dependants(job)
+        follow_run(job)
+        if to == JobStatus.QUEUED:
+            db.on_commit(doorbell.ring)
+    return job
+
+
+def follow_run(job: Job) -> None:
+    """Let the statuses of the run and the workstream follow their jobs."""
+    for rows, jobs in (
+        (Run.objects.filter(run_id=job.run_id), Job.objects.filter(run_id=job.run_id)),
+        (Workstream.objects.filter(pk=job.workstream_id), Job.objects.filter(workstream_id=job.workstream_id)),
+    ):
+        status = _status_of(jobs) if job.status in FINAL else RunStatus.RUNNING
+        if job.status not in FINAL and job.started_at is None:
+            continue  # nothing has started: the run stays as it is
+        change: dict[str, Any] = {"status": status, "updated_at": db.now()}
+        if rows.model is Run:
+            change["completed_at"] = None if status == RunStatus.RUNNING else db.now()
+            rows.filter(started_at__isnull=True).update(started_at=db.now())
+        rows.exclude(status=status).update(**change)
+
+
+def _status_of(jobs: Any) -> RunStatus:
+    if jobs.unfinished().exists():
+        return RunStatus.RUNNING
+    if jobs.filter(status__in=FAILURES).exclude(status=JobStatus.CANCELLED).exists():
+        return RunStatus.FAILED
+    return RunStatus.COMPLETED if jobs.filter(status=JobStatus.COMPLETED).exists() else RunStatus.CANCELLED
+
+
+def _release_dependants(parent: Job) -> None:
+    """In the parent's own final transaction: let children go, block them, or keep them held, as they asked."""
+    waiting = Dependency.objects.filter(met=False)
+    own = waiting.filter(needs=parent)
+    if parent.status == JobStatus.COMPLETED:
+        children = list(own.values_list("job_id", flat=True))
+        own.update(met=True)
+        if not Job.objects.filter(workstream_id=parent.workstream_id).exclude(status=JobStatus.COMPLETED).exists():
+            of_stream = waiting.filter(needs_workstream_id=parent.workstream_id)
+            children += of_stream.values_list("job_id", flat=True)
+            of_stream.update(met=True)
+        for child in _locked(children):
+            recount(child)
+        return
+    children = list(own.values_list("job_id", flat=True))
+    children += waiting.filter(needs_workstream_id=parent.workstream_id).values_list("job_id", flat=True)
+    for child in _locked(children):
+        if child.status != JobStatus.WAITING:
+            continue
+        why = f"{parent.job_id} ended as {parent.status}"
+        if child.metadata.get("on_dependency_failure") == "hold":
+            Job.objects.filter(pk=child.pk).update(on_hold=True, summary=f"Held: {why}.", version=F("version") + 1)
+            events.record("job.held", job=child, because=parent.job_id)
+        else:
+            move(child, JobStatus.BLOCKED, reason="dependency", summary=f"Blocked: {why}.",
+                 payload={"because": parent.job_id})
+
+
+def _locked(ids: list[int]) -> list[Job]:
+    # The lock makes two parents that end at once count one after the other: neither misses the other's release.
+    return list(Job.objects.select_for_update(of=("self",)).select_related("workstream").filter(pk__in=ids).order_by("pk"))
+
+
+def recount(child: Job, *, by: str = "engine") -> None:
+    """Bring `unmet` up to date and queue the child when nothing holds it any more. The row must be locked."""
+    unmet = child.dependencies.filter(met=False).count()
+    if unmet != child.unmet:
+        Job.objects.filter(pk=child.pk).update(unmet=unmet, version=F("version") + 1)
+        child.unmet = unmet
+    if not unmet and not child.on_hold and child.status == JobStatus.WAITING:
+        move(child, JobStatus.QUEUED, by=by)

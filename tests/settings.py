@@ -1,0 +1,27 @@
+"""Settings of the test suite: quick hashes, plain static files, short times, a data directory of its own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+DATA = tempfile.mkdtemp(prefix="engine-tests-")
+os.environ["ENGINE_DATA_DIR"] = DATA
+os.environ.setdefault("ENGINE_SECRET_KEY", "only-for-tests")
+os.environ["ENGINE_ROOTS"] = tempfile.gettempdir()
+os.environ["ENGINE_ALLOW_SHELL"] = "1"
+os.environ["ENGINE_EXECUTABLES"] = "*"
+os.environ.pop("PIPELINE_DB_PATH", None)
+
+from engine_site.settings import *  # noqa: E402, F403
+from engine_site.settings import STORAGES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+WHITENOISE_AUTOREFRESH = True
+ENGINE_NODE = "test-node"
+ENGINE_BEAT_S = 0.2
+ENGINE_STOP_GRACE_S = 2
+ENGINE_CANCEL_GRACE_S = 1
+AXES_ENABLED = False
+Path(DATA, "static").mkdir(exist_ok=True)
