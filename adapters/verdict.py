@@ -9,34 +9,34 @@ from typing import Any
 
 
 class Reason(StrEnum):
-    ok = "ok"  # the work was done
-    no_change = "no_change"  # ended well, but a change was expected and there is none
-    denied = "denied"  # the tool was not allowed to do what it needed
-    auth = "auth"  # no key, a wrong key, or no right to use it
-    quota = "quota"  # used up until a reset or a payment
-    rate_limited = "rate_limited"  # too many requests for the moment
-    overloaded = "overloaded"  # the model's server is in trouble
-    network = "network"  # the model's server cannot be reached
-    context_overflow = "context_overflow"  # the conversation is too long for the model
-    model_missing = "model_missing"  # no such model
-    edit_failed = "edit_failed"  # the model's edit could not be applied
-    limit_hit = "limit_hit"  # a limit of turns or money that the job itself set
-    tests_failed = "tests_failed"  # the work runs, and is wrong
-    refused = "refused"  # the job, as written, is not accepted by engine, tool or model
-    stalled = "stalled"  # no output for too long
-    timeout = "timeout"  # took too long
-    cancelled = "cancelled"  # a person stopped it
-    lost = "lost"  # its worker died
-    infra = "infra"  # could not be run at all
-    crashed = "crashed"  # ended by a signal, or without the ending it owes
-    exit_code = "exit_code"  # failed, and nothing more is known
+    OK = "ok"  # the work was done
+    NO_CHANGE = "no_change"  # ended well, but a change was expected and there is none
+    DENIED = "denied"  # the tool was not allowed to do what it needed
+    AUTH = "auth"  # no key, a wrong key, or no right to use it
+    QUOTA = "quota"  # used up until a reset or a payment
+    RATE_LIMITED = "rate_limited"  # too many requests for the moment
+    OVERLOADED = "overloaded"  # the model's server is in trouble
+    NETWORK = "network"  # the model's server cannot be reached
+    CONTEXT_OVERFLOW = "context_overflow"  # the conversation is too long for the model
+    MODEL_MISSING = "model_missing"  # no such model
+    EDIT_FAILED = "edit_failed"  # the model's edit could not be applied
+    LIMIT_HIT = "limit_hit"  # a limit of turns or money that the job itself set
+    TESTS_FAILED = "tests_failed"  # the work runs, and is wrong
+    REFUSED = "refused"  # the job, as written, is not accepted by engine, tool or model
+    STALLED = "stalled"  # no output for too long
+    TIMEOUT = "timeout"  # took too long
+    CANCELLED = "cancelled"  # a person stopped it
+    LOST = "lost"  # its worker died
+    INFRA = "infra"  # could not be run at all
+    CRASHED = "crashed"  # ended by a signal, or without the ending it owes
+    EXIT_CODE = "exit_code"  # failed, and nothing more is known
 
 
 STATUSES = {
-    Reason.ok: "completed",
-    Reason.timeout: "timeout",
-    Reason.stalled: "timeout",
-    Reason.cancelled: "cancelled",
+    Reason.OK: "completed",
+    Reason.TIMEOUT: "timeout",
+    Reason.STALLED: "timeout",
+    Reason.CANCELLED: "cancelled",
 }
 
 
@@ -54,7 +54,7 @@ class Verdict:
 
     @property
     def success(self) -> bool:
-        return self.reason is Reason.ok
+        return self.reason is Reason.OK
 
     @property
     def status(self) -> str:

@@ -1,0 +1,179 @@
+"""What all tools share. A tool's own file says which flags it needs, and how its endings are told apart."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import schema
+from adapters import environment, executable, execution, gitinfo, paths, rules
+from adapters.errors import AdapterError, BadCommand
+from adapters.evidence import Evidence
+from adapters.interface import Adapter, Command, Context, Field, Job, JobResult
+from adapters.process.spec import Ending
+from adapters.verdict import Reason, Verdict
+
+__all__ = ["Adapter", "Command", "Context", "Draft", "Ending", "Evidence", "Field", "Job", "JobResult", "Reason",
+           "ToolAdapter", "Verdict"]  # fmt: skip
+
+NOBODY = {"user.name": "Engine", "user.email": "engine@localhost"}
+
+
+@dataclass
+class Draft:
+    """A command while an adapter completes it; `args` and `stdin` are the job's own to begin with."""
+
+    args: list[str]
+    stdin: bytes | None
+    env: Mapping[str, str]
+    cwd: Path
+    attempt_dir: Path
+    job: Job
+
+    def add(self, *arguments: str) -> None:
+        """Put flags before the person's own, so that a later one of theirs wins where we did not see it."""
+        self.args[:0] = arguments
+
+
+class ToolAdapter:
+    """The base of the built-in adapters; `add_to` and `judge` are what a tool overrides."""
+
+    name: str = ""
+    executables: tuple[str, ...] = ()  # patterns of base names; none means any program
+    capabilities: tuple[str, ...] = ()
+    required_env: tuple[str, ...] = ()
+    default_idle_s: float | None = None
+    expects_changes: bool = False
+    fields: tuple[Field, ...] = ()
+    streams: ClassVar[Literal["merged", "split"]] = "merged"
+    own_env: ClassVar[Mapping[str, str]] = {}
+    allowed_env: ClassVar[tuple[str, ...]] = ()  # dangerous names that this tool's jobs may set
+    makes_commits: ClassVar[bool] = False
+
+    # What a tool's file fills in
+
+    def check(self, draft: Draft) -> None:
+        """Refuse what would do harm. Raises BadCommand."""
+
+    def add_to(self, draft: Draft) -> None:
+        """Add what keeps the tool from waiting for a terminal; left out with `metadata.raw_command`."""
+
+    def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
+        """The tool's own rules, for an attempt that the engine did not end."""
+        return rules.by_exit_code(ending, evidence)
+
+    def prompt_of(self, job: Job) -> str | None:
+        return None
+
+    def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
+        raise BadCommand(f"{self.name} takes no prompt; escalate to an AI tool")
+
+    def form_to_command(self, values: Mapping[str, str]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    # What stands
+
+    def prepare(self, job: Job, ctx: Context) -> Command:
+        places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+        raw = bool((job.get("metadata") or {}).get("raw_command"))
+        command, job_env = job["command"], job.get("env") or {}
+        env = environment.build(
+            job_env, server_env=ctx.server_env, own={} if raw else self.own_env, secrets=ctx.secrets,
+            allowed=(*self.allowed_env, *ctx.allowed_env), job_id=str(job.get("job_id", "")), marker=ctx.marker,
+        )  # fmt: skip
+        exe = executable.resolve(
+            command["exe"], tool=self.name, known=self.executables, allowed=ctx.allowed_executables,
+            env=env.values, repo_root=places.repo_root, cwd=places.working_dir,
+        )  # fmt: skip
+        stdin = None if command.get("stdin") is None else str(command["stdin"]).encode()
+        draft = Draft([str(word) for word in command.get("args") or ()], stdin, env.values, places.working_dir,
+                      ctx.attempt_dir, job)  # fmt: skip
+        self.check(draft)
+        values = dict(env.values)
+        if not raw:
+            self.add_to(draft)
+            values.update(self._identity(draft))
+        argv = [exe, *draft.args]
+        return Command(argv, values, str(places.working_dir), draft.stdin, self.streams, self.default_idle_s,
+                       [_shown(word, env.secrets) for word in argv], env.secrets)  # fmt: skip
+
+    def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
+        if verdict := rules.engine_ended(job, ending):
+            return verdict
+        metadata = job.get("metadata") or {}
+        verdict = self.judge(job, ending, evidence)
+        if ending.exit_code and ending.exit_code in (metadata.get("success_exit_codes") or ()):
+            verdict = replace(verdict, reason=Reason.OK, rule="success_exit_codes",
+                              summary=f"Exit code {ending.exit_code}, which the job takes for success")  # fmt: skip
+        if not verdict.success or evidence.git is None:
+            return verdict
+        if not evidence.git.changed and metadata.get("expect_changes", self.expects_changes):
+            return replace(verdict, reason=Reason.NO_CHANGE, rule="git:no_change",
+                           summary=f"{self.name} ended well, but changed nothing, and the job expects a change")  # fmt: skip
+        return verdict
+
+    def run_job(self, job: Job, ctx: Context | None = None) -> JobResult:
+        """Run `job` here and now, without a queue. Never raises for a job that cannot run: the result says why."""
+        attempt_dir = Path(tempfile.mkdtemp(prefix="engine-")) if ctx is None else ctx.attempt_dir
+        ctx = ctx or Context(attempt_dir, marker=uuid.uuid4().hex)
+        try:
+            return execution.execute(self, job, ctx)[0]
+        except AdapterError as error:
+            return execution.refuse(job, ctx, error)[0]
+
+    def validate_job(self, job: Job) -> bool:
+        """Whether `job` is a valid document for this tool; says nothing about this host."""
+        if job.get("tool") != self.name or not schema.check(job, tools=[self.name]).ok:
+            return False
+        return not self.executables or executable.is_known(job["command"]["exe"], self.executables)
+
+    def get_tool_info(self) -> dict[str, Any]:
+        found = [path for name in self.executables if (path := shutil.which(name))]
+        return {
+            "tool": self.name,
+            "capabilities": list(self.capabilities),
+            "executables": list(self.executables),
+            "required_env": list(self.required_env),
+            "default_idle_s": self.default_idle_s,
+            "expects_changes": self.expects_changes,
+            "available": bool(found) or not self.executables,
+            "path": found[0] if found else "",
+        }
+
+    def version(self, timeout_s: float = 30) -> str:
+        """The first line of `--version`; empty if the tool is not there or does not say. Some need seconds for it."""
+        path = self.get_tool_info()["path"]
+        if not path:
+            return ""
+        env = environment.build({}, server_env=os.environ, own=self.own_env, secrets={}, allowed=(), job_id="", marker="")
+        try:
+            done = subprocess.run([path, "--version"], timeout=timeout_s, capture_output=True, text=True, errors="replace",
+                                  stdin=subprocess.DEVNULL, env=env.values)  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        return next(iter(done.stdout.splitlines()), "").strip() if done.returncode == 0 else ""
+
+    def _identity(self, draft: Draft) -> dict[str, str]:
+        """An author for commits where the host has none: git refuses without, and aider writes one into the repository."""
+        if not self.makes_commits or any(name.startswith("GIT_CONFIG") for name in draft.env):
+            return {}
+        if gitinfo.has_identity(draft.cwd, draft.env):
+            return {}
+        env = {"GIT_CONFIG_COUNT": str(len(NOBODY))}
+        for number, (key, value) in enumerate(NOBODY.items()):
+            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return env
+
+
+def _shown(word: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        if len(secret) >= 8:
+            word = word.replace(secret, "***")
+    return word

@@ -1,0 +1,86 @@
+"""What an attempt left behind, read lazily: a log may have 200 MB."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from adapters.gitinfo import GitChange
+
+LOG = "output.log"
+LONGEST_LINE = 4 * 1024 * 1024  # JSON lines hold whole tool outputs; beyond this a line is cut, never kept in memory
+LONGEST_FILE = 20 * 1024 * 1024
+SHORTEST_SECRET = 8  # masking shorter values would blot out ordinary words
+
+# Colours, cursor moves, titles: some tools print them on a pipe, NO_COLOR or not.
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_78=>])")
+
+
+def plain(raw: bytes) -> str:
+    text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    return ESCAPES.sub("", text) if "\x1b" in text else text
+
+
+class Evidence:
+    def __init__(self, attempt_dir: Path, git: GitChange | None = None, secrets: Iterable[str] = ()) -> None:
+        self.attempt_dir = Path(attempt_dir)
+        self.git = git
+        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= SHORTEST_SECRET)
+
+    def lines(self) -> Iterator[str]:
+        """Every line of the log as plain text, without terminal codes."""
+        for raw in self._raw_lines():
+            yield plain(raw)
+
+    def json_lines(self) -> Iterator[dict[str, Any]]:
+        """Every line that is a JSON object; notes between them (stderr, terminal resets) are skipped."""
+        for raw in self._raw_lines():
+            if not raw.startswith(b"{"):
+                continue
+            try:
+                found = json.loads(raw)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(found, dict):
+                yield found
+
+    def tail(self, n_bytes: int = 8192) -> str:
+        """The end of the log, beginning with a whole line where there is one."""
+        try:
+            with (self.attempt_dir / LOG).open("rb") as log:
+                size = log.seek(0, 2)
+                log.seek(max(0, size - n_bytes))
+                raw = log.read(n_bytes)
+        except OSError:
+            return ""
+        if size > n_bytes and b"\n" in raw[:-1]:
+            raw = raw.split(b"\n", 1)[1]
+        return "\n".join(plain(line) for line in raw.splitlines())
+
+    def last_line(self) -> str:
+        return next((line.strip() for line in reversed(self.tail().splitlines()) if line.strip()), "")
+
+    def file(self, name: str) -> bytes:
+        """A file that the tool was told to write into the attempt's directory; empty if there is none."""
+        try:
+            with (self.attempt_dir / name).open("rb") as source:
+                content = source.read(LONGEST_FILE)
+        except OSError:
+            return b""
+        for secret in self._secrets:  # the log was masked as it was written, the tool's own files were not
+            content = content.replace(secret, b"***")
+        return content
+
+    def _raw_lines(self) -> Iterator[bytes]:
+        try:
+            log = (self.attempt_dir / LOG).open("rb")
+        except OSError:
+            return
+        with log:
+            while raw := log.readline(LONGEST_LINE):
+                yield raw
+                while len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
+                    raw = log.readline(LONGEST_LINE)

@@ -1,0 +1,57 @@
+"""Which program a job's `command.exe` means, and whether this adapter may run it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from adapters.errors import BadCommand, MissingExecutable
+
+
+def resolve(
+    exe: str,
+    *,
+    tool: str,
+    known: Collection[str],
+    allowed: Collection[str] | None,
+    env: Mapping[str, str],
+    repo_root: Path,
+    cwd: Path,
+) -> str:
+    """The absolute path of the program, found on the PATH that the tool itself gets.
+
+    An empty `known` means any program. `allowed` (names or absolute paths) adds to `known`; where nothing is known it is
+    the whole list, and None allows everything. Raises BadCommand, MissingExecutable.
+    """
+    name = os.path.basename(exe)
+    listed = exe in (allowed or ()) or ("/" not in exe and name in (allowed or ()))
+    if known and name not in known and not listed:
+        raise BadCommand(f"command.exe {exe!r} is not a program that the tool {tool!r} runs; use {_either(known)}, "
+                         "choose another tool, or let the administrator allow it")  # fmt: skip
+    if "/" not in exe:
+        if not known and allowed is not None and not listed:
+            raise _not_allowed(exe, allowed)
+        found = shutil.which(exe, path=env.get("PATH", os.defpath))
+        if found is None:
+            raise MissingExecutable(f"{exe} is not on this host's PATH; install it or set command.exe to its path")
+        return os.path.abspath(found)
+    place = Path(exe) if os.path.isabs(exe) else cwd / exe
+    if not known and allowed is not None and not listed:
+        raise _not_allowed(exe, allowed)
+    if not os.path.isabs(exe) and not place.resolve().is_relative_to(repo_root):
+        raise BadCommand(f"command.exe {exe!r} leads out of the repository; use an absolute path")
+    if not place.is_file() or not os.access(place, os.X_OK):
+        words = "is not executable" if place.exists() else "does not exist"
+        raise MissingExecutable(f"command.exe {place} {words}; install it or set command.exe to its path")
+    return str(place)
+
+
+def _not_allowed(exe: str, allowed: Collection[str]) -> BadCommand:
+    return BadCommand(f"command.exe {exe!r} is not among the programs that this server allows ({_either(allowed)}); "
+                      "use one of them, or let the administrator add it")  # fmt: skip
+
+
+def _either(names: Collection[str]) -> str:
+    return " or ".join(sorted(names)) or "none"

@@ -1,0 +1,132 @@
+"""The one path that every tool runs on: prepare, look at the tree, run under a shim, judge, report.
+
+`begin` and `conclude` share only the attempt's directory, so that another process may conclude what this one began.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters import gitinfo, paths, report
+from adapters.environment import secrets_of
+from adapters.errors import AdapterError, OutsideRoots
+from adapters.evidence import LOG, Evidence
+from adapters.interface import Adapter, Command, Context, Job, JobResult
+from adapters.process.runner import run_process
+from adapters.process.spec import DEFAULT_LOG_BYTES, Ending, Spec
+from adapters.verdict import Verdict
+
+BEFORE = "before.json"
+TIMEOUT_S = 600.0
+GRACE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    spec: Spec
+    command: Command
+    paths: paths.Paths
+    before: gitinfo.TreeState | None
+
+
+def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
+    """Everything up to the start; raises AdapterError with nothing started. The spec has no dead man: see `execute`."""
+    places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+    paths.must_exist(places)
+    ctx.attempt_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = adapter.prepare(job, ctx)
+    before = _look(places)
+    state = None if before is None else before.as_dict()
+    (ctx.attempt_dir / BEFORE).write_text(json.dumps(state), encoding="utf-8")
+    return Prepared(_spec(job, ctx, command, places), command, places, before)
+
+
+def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[JobResult, Verdict]:
+    """Judge an attempt that `begin` prepared, and write its error report if it failed."""
+    places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+    change = gitinfo.compare(_before(ctx), _look(places))
+    evidence = Evidence(ctx.attempt_dir, change, secrets_of(job.get("env") or {}, ctx.secrets))
+    verdict = adapter.classify(job, ending, evidence)
+    result = _result(ending, verdict, change)
+    result.log_path = str(places.log_file or ctx.attempt_dir / LOG)
+    if not verdict.success:
+        result.error_report_path = _report(job, verdict, ending, ctx, places)
+    return result, verdict
+
+
+def refuse(job: Job, ctx: Context, error: AdapterError) -> tuple[JobResult, Verdict]:
+    """The outcome of a job that `begin` did not let start."""
+    verdict = Verdict(error.reason, str(error), f"refused:{type(error).__name__}")
+    result = JobResult(None, "", 0.0, False, verdict.status, verdict.reason.value, verdict.summary,
+                       metadata={"rule": verdict.rule})  # fmt: skip
+    try:
+        places = None if isinstance(error, OutsideRoots) else paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+    except OutsideRoots:
+        places = None
+    result.error_report_path = _report(job, verdict, None, ctx, places)
+    return result, verdict
+
+
+def execute(
+    adapter: Adapter, job: Job, ctx: Context, on_progress: Callable[[dict[str, Any]], None] | None = None
+) -> tuple[JobResult, Verdict, Ending]:
+    """Run `job` here and now. Raises AdapterError if it cannot start."""
+    prepared = begin(adapter, job, ctx)
+    ending = run_process(prepared.spec, on_progress)
+    return *conclude(adapter, job, ctx, ending), ending
+
+
+def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec:
+    metadata = job.get("metadata") or {}
+    idle = metadata["idle_timeout_seconds"] if "idle_timeout_seconds" in metadata else command.idle_timeout_s
+    return Spec(
+        argv=command.argv, env=command.env, cwd=command.cwd, attempt_dir=ctx.attempt_dir, marker=ctx.marker,
+        stdin=command.stdin, streams=command.streams,
+        timeout_s=metadata.get("timeout_seconds", TIMEOUT_S) or None, idle_timeout_s=idle or None,
+        grace_s=metadata.get("grace_seconds", GRACE_S), secrets=list(command.secrets),
+        copy_to=places.log_file, copy_roots=[str(place) for place in (places.repo_root, *(ctx.allowed_roots or ()))],
+        max_log_bytes=int(metadata.get("max_log_bytes") or DEFAULT_LOG_BYTES),
+        # The caller sits in the same process and only waits; who holds a lease sets a dead man of its own.
+        dead_man_s=None,
+    )  # fmt: skip
+
+
+def _look(places: paths.Paths) -> gitinfo.TreeState | None:
+    return gitinfo.look(places.working_dir, [own for own in (places.log_file, places.error_report) if own])
+
+
+def _before(ctx: Context) -> gitinfo.TreeState | None:
+    try:
+        state = json.loads((ctx.attempt_dir / BEFORE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return gitinfo.TreeState(**state) if state else None
+
+
+def _result(ending: Ending, verdict: Verdict, change: gitinfo.GitChange | None) -> JobResult:
+    metadata = {
+        "rule": verdict.rule, "evidence": list(verdict.evidence), "reset_at": verdict.reset_at,
+        "usage": dict(verdict.usage), "details": dict(verdict.details), "signal": ending.signal,
+        "ended_by": str(ending.ended_by), "killed": ending.killed, "survivors": ending.survivors,
+        "git": None if change is None else change.as_dict(),
+    }  # fmt: skip
+    return JobResult(ending.exit_code, "", ending.duration_s, verdict.success, verdict.status, verdict.reason.value,
+                     verdict.summary, metadata=metadata)  # fmt: skip
+
+
+def _report(job: Job, verdict: Verdict, ending: Ending | None, ctx: Context, places: paths.Paths | None) -> str:
+    """The job's own place if it can be written, else the attempt's directory: an outcome is never lost to a bad path."""
+    candidates: list[tuple[Path, tuple[Path, ...]]] = [(ctx.attempt_dir / "error.json", (ctx.attempt_dir,))]
+    if places and places.error_report and places.repo_root.is_dir():
+        candidates.insert(0, (places.error_report, (places.repo_root, *(ctx.allowed_roots or ()))))
+    for path, roots in candidates:
+        try:
+            return str(report.write(path, job=job, verdict=verdict, ending=ending, attempt_dir=ctx.attempt_dir,
+                                    attempt=ctx.attempt, roots=roots))  # fmt: skip
+        except (OSError, OutsideRoots):
+            continue
+    return ""

@@ -1,0 +1,130 @@
+"""Cheap facts about a working tree before and after an attempt: an exit code does not tell whether anything was done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+MOST_FILES = 5000  # of a tree with more changed files than this, the rest is compared by status only
+# What running things leaves behind; not anybody's work.
+LITTER = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".aider.tags.cache.v4"})
+# A checked-out repository must not make our own look at it run something.
+SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "--no-optional-locks")
+
+
+@dataclass(frozen=True)
+class TreeState:
+    """`head` is empty before the first commit; `dirty` maps each changed path to a print of its content's age and size."""
+
+    root: str
+    head: str
+    dirty: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class GitChange:
+    base_head: str
+    head: str
+    dirty_before: int
+    dirty_after: int
+    changed_files: int
+    commits: int
+    files: tuple[str, ...] = ()  # the first of them, for a person to read
+
+    @property
+    def changed(self) -> bool:
+        return self.base_head != self.head or self.changed_files > 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def git(cwd: str | Path, *arguments: str, timeout_s: float = 10, env: Mapping[str, str] | None = None) -> str | None:
+    """The output of a git command; None if it failed, hung or there is no git."""
+    source = os.environ if env is None else env
+    kept = {name: source[name] for name in ("PATH", "HOME", "XDG_CONFIG_HOME") if name in source}
+    try:
+        done = subprocess.run(
+            ["git", *SAFE, *arguments], cwd=cwd, timeout=timeout_s, capture_output=True, stdin=subprocess.DEVNULL,
+            env={**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
+
+
+def root_of(path: str | Path) -> Path | None:
+    """The top of the working tree that holds `path`, without asking git."""
+    here = Path(path).resolve()
+    return next((place for place in (here, *here.parents) if (place / ".git").exists()), None)
+
+
+def look(path: str | Path, ignore: Collection[str | Path] = (), timeout_s: float = 10) -> TreeState | None:
+    """The state of the tree that holds `path`; None outside of one. `ignore`: files and directories of the engine's own."""
+    root = root_of(path)
+    if root is None:
+        return None
+    output = git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", timeout_s=timeout_s)
+    if output is None:
+        return None
+    ignored = [os.path.relpath(os.path.join(root, place), root) for place in ignore]
+    head, dirty = "", {}
+    for entry, name in _entries(output):
+        if entry.startswith("# branch.oid "):
+            head = entry.removeprefix("# branch.oid ").replace("(initial)", "")
+        elif name and LITTER.isdisjoint(name.split("/")) and not any(f"{name}/".startswith(f"{place}/") for place in ignored):
+            dirty[name] = entry if len(dirty) >= MOST_FILES else f"{entry} {_age(root / name)}"
+    return TreeState(str(root), head, dirty)
+
+
+def compare(base: TreeState | None, after: TreeState | None) -> GitChange | None:
+    """What lies between two looks; None if either failed or found no repository."""
+    if base is None or after is None:
+        return None
+    touched = {name for name in {*base.dirty, *after.dirty} if base.dirty.get(name) != after.dirty.get(name)}
+    commits = 0
+    if base.head != after.head:
+        span = f"{base.head}..{after.head}" if base.head else after.head
+        commits = int(git(after.root, "rev-list", "--count", span) or 0) if after.head else 0
+        if base.head and after.head:
+            names = git(after.root, "diff", "--name-only", "-z", "--no-ext-diff", base.head, after.head)
+        else:
+            names = git(after.root, "ls-tree", "-r", "--name-only", "-z", after.head or base.head)
+        touched |= {name for name in (names or "").split("\0") if name}
+    return GitChange(base.head, after.head, len(base.dirty), len(after.dirty), len(touched), commits,
+                     tuple(sorted(touched)[:50]))  # fmt: skip
+
+
+def has_identity(cwd: str | Path, env: Mapping[str, str]) -> bool:
+    """Whether commits made there, by a tool with that environment, have an author."""
+    return bool(git(cwd, "config", "--get", "user.name", env=env) and git(cwd, "config", "--get", "user.email", env=env))
+
+
+def _entries(output: str) -> Iterator[tuple[str, str]]:
+    """(everything but the path, path) of each entry of `status --porcelain=v2 -z`; a header has no path."""
+    fields = {"1": 8, "2": 9, "u": 10, "?": 1}
+    entries = iter(output.split("\0"))
+    for entry in entries:
+        count = fields.get(entry[:1])
+        if count is None:
+            yield entry, ""
+            continue
+        parts = entry.split(" ", count)
+        if entry[0] == "2":
+            next(entries, "")  # the old name of a renamed file
+        yield " ".join(parts[:-1]), parts[-1]
+
+
+def _age(path: Path) -> str:
+    try:
+        found = path.lstat()
+    except OSError:
+        return "gone"
+    return f"{found.st_mtime_ns} {found.st_size}"

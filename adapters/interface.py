@@ -1,0 +1,112 @@
+"""What an adapter is given, what it gives back, and what it must be able to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from adapters.evidence import Evidence
+from adapters.process.spec import Ending
+from adapters.verdict import Verdict
+
+Job = dict[str, Any]
+
+
+@dataclass
+class JobResult:
+    """How a job ended; the first four are the Quick Reference's. `status`: completed, failed, timeout or cancelled."""
+
+    exit_code: int | None
+    error_report_path: str
+    duration_s: float
+    success: bool
+    status: str = ""
+    reason: str = ""
+    summary: str = ""
+    log_path: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the caller knows and the job does not.
+
+    `marker` (16 characters or more) finds the attempt's processes again. `allowed_executables`: None allows all that the
+    adapter knows. `allowed_roots`: None means the repository alone. Relative `repo_root`s start at `base_dir`.
+    """
+
+    attempt_dir: Path
+    marker: str
+    allowed_executables: tuple[str, ...] | None = None
+    server_env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hop: int = 0
+    attempt: int = 1
+    base_dir: Path | None = None
+    allowed_roots: tuple[Path, ...] | None = None
+    allowed_env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program ready to start; `display` is the argv without secrets, for people."""
+
+    argv: list[str]
+    env: dict[str, str] = field(repr=False)
+    cwd: str
+    stdin: bytes | None = field(default=None, repr=False)  # None: /dev/null; some tools wait for ever on an open one
+    streams: Literal["merged", "split"] = "merged"
+    idle_timeout_s: float | None = None
+    display: list[str] = field(default_factory=list)
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # values to mask in the log
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input of the submit form. `kind`: text, textarea, choice, checkbox."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    help: str = ""
+    default: str = ""
+    required: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """Everything the engine asks of a tool. `ToolAdapter` brings all of it but the tool's own rules."""
+
+    name: str
+    executables: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    required_env: tuple[str, ...]
+    default_idle_s: float | None
+    expects_changes: bool
+    fields: tuple[Field, ...]
+
+    def prepare(self, job: Job, ctx: Context) -> Command:
+        """The command to start. Raises AdapterError with a sentence; starts nothing."""
+        ...
+
+    def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict: ...
+
+    def prompt_of(self, job: Job) -> str | None:
+        """What the job's command asks its model to do; None if it asks nothing."""
+        ...
+
+    def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
+        """A `command` object that gives `prompt` to this tool."""
+        ...
+
+    def form_to_command(self, values: Mapping[str, str]) -> dict[str, Any]: ...
+
+    def run_job(self, job: Job) -> JobResult: ...
+
+    def validate_job(self, job: Job) -> bool: ...
+
+    def get_tool_info(self) -> dict[str, Any]: ...

@@ -1,0 +1,68 @@
+"""Where a job works and where it may write.
+
+Relative paths resolve against `repo_root`, which itself resolves against the caller's base directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters.errors import MissingDirectory, OutsideRoots
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All absolute, with symlinks resolved."""
+
+    repo_root: Path
+    working_dir: Path
+    log_file: Path | None
+    error_report: Path | None
+
+
+def resolve(
+    document: Mapping[str, Any], base_dir: Path | None = None, *, roots: Iterable[Path | str] | None = None
+) -> Paths:
+    """Raises OutsideRoots: everything must lie in the repository or in one of `roots`; given roots hold the repository, too."""
+    named = document.get("paths") or {}
+    root = _real((base_dir or Path.cwd()) / (named.get("repo_root") or "."), "repo_root")
+    found = {
+        key: _real(root / named[key], key) if named.get(key) else None
+        for key in ("working_dir", "log_file", "error_report")
+    }
+    allowed = None if roots is None else tuple(Path(place) for place in roots)
+    if allowed is not None and not inside(root, allowed):
+        raise OutsideRoots(f"paths.repo_root {root} is outside of the allowed roots ({_listed(allowed)}); "
+                           "work in one of them, or let the administrator add this one")  # fmt: skip
+    for key, place in found.items():
+        if place is not None and not inside(place, (root, *(allowed or ()))):
+            raise OutsideRoots(f"paths.{key} leads out of the repository to {place}; name a place inside {root}")
+    return Paths(root, found["working_dir"] or root, found["log_file"], found["error_report"])
+
+
+def inside(path: Path, roots: Iterable[Path]) -> bool:
+    """Whether `path`, with every symlink followed, is one of the `roots` or lies in one."""
+    real = Path(path).resolve()
+    return any(real.is_relative_to(Path(root).resolve()) for root in roots)
+
+
+def must_exist(paths: Paths) -> None:
+    """Raises MissingDirectory."""
+    for key, place in (("repo_root", paths.repo_root), ("working_dir", paths.working_dir)):
+        if not place.is_dir():
+            words = "is not a directory" if place.exists() else "does not exist"
+            raise MissingDirectory(f"paths.{key} {place} {words}; create it, or correct the path")
+
+
+def _real(path: Path, key: str) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of symlinks, a NUL
+        raise OutsideRoots(f"paths.{key} {str(path)!r} cannot be resolved ({error}); correct the path") from error
+
+
+def _listed(roots: Iterable[Path]) -> str:
+    return ", ".join(str(root) for root in roots) or "none"

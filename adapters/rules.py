@@ -1,0 +1,153 @@
+"""The rules that all adapters share: how the engine ended it, what signals mean, what providers' errors mean."""
+
+from __future__ import annotations
+
+import re
+import signal
+from datetime import datetime
+from typing import Any
+
+from adapters.evidence import Evidence
+from adapters.process.spec import Ending
+from adapters.verdict import Reason, Verdict
+
+CUT = 300  # characters of a quoted line; the log has the rest
+
+ENDED_BY = {
+    "timeout": (Reason.TIMEOUT, "stopped after {limit}: the job's time limit"),
+    "idle": (Reason.STALLED, "stopped after {time}: no output for too long"),
+    "cancel": (Reason.CANCELLED, "cancelled after {time}"),
+    "spawn_error": (Reason.INFRA, "could not be started: {error}"),
+    "log_error": (Reason.INFRA, "stopped because its log could not be written: {error}"),
+    "lifeline": (Reason.LOST, "stopped because its worker went away"),
+    "deadman": (Reason.LOST, "stopped because its worker stopped answering"),
+}
+
+# The first match counts: a quota error often comes as 429, a context error as 400.
+TEXTS: tuple[tuple[Reason, str], ...] = (
+    (Reason.CONTEXT_OVERFLOW, r"context.?window|context.?length|maximum context|prompt is too long|prompt_too_long|"
+                              r"ran out of room|ContextOverflow|input token count|too many input tokens"),
+    (Reason.QUOTA, r"quota|billing|credit balance|insufficient.?(?:credit|fund)|usage limit|spend(?:ing)? limit|"
+                   r"out of credits|premium requests?"),
+    (Reason.AUTH, r"unauthorized|unauthenticated|authentication|invalid.{0,12}api.?key|incorrect api key|"
+                  r"api.?key.{0,20}(?:missing|not (?:set|valid|found)|invalid)|no api key|missing.{0,12}api.?key|"
+                  r"not logged in|missing environment variable|please run /login|permission.?denied.{0,20}(?:api|model)|"
+                  r"invalid auth method"),
+    (Reason.MODEL_MISSING, r"model.{0,60}(?:not found|does not exist|not supported|unknown)|"
+                           r"(?:unknown|no such|invalid) model|model_not_found|try pulling it"),
+    (Reason.RATE_LIMITED, r"rate.?limit|too many requests|resource.?exhausted"),
+    (Reason.OVERLOADED, r"overloaded|high demand|internal ?server ?error|service ?unavailable|bad gateway|"
+                        r"at capacity|empty response"),
+    (Reason.NETWORK, r"connection ?(?:refused|reset|error|aborted|closed)|cannot connect|could not connect|"
+                     r"econn(?:refused|reset)|enotfound|etimedout|eai_again|getaddrinfo|name resolution|fetch failed|"
+                     r"network (?:is unreachable|error)|timed? ?out|stream (?:disconnected|closed)"),
+)  # fmt: skip
+COMPILED = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in TEXTS)
+
+STATUS_REASONS = {401: Reason.AUTH, 403: Reason.AUTH, 402: Reason.QUOTA, 404: Reason.MODEL_MISSING,
+                  408: Reason.NETWORK, 413: Reason.CONTEXT_OVERFLOW, 429: Reason.RATE_LIMITED}  # fmt: skip
+
+SENTENCES = {
+    Reason.AUTH: "the provider refused the key",
+    Reason.QUOTA: "the quota is used up",
+    Reason.RATE_LIMITED: "too many requests for the moment",
+    Reason.OVERLOADED: "the model's server is in trouble",
+    Reason.NETWORK: "the model's server cannot be reached",
+    Reason.CONTEXT_OVERFLOW: "the conversation is too long for the model",
+    Reason.MODEL_MISSING: "there is no such model",
+}
+
+RELATIVE = re.compile(
+    r"(?:retry|try again|resets?|available)[^.\n]{0,30}?\b(?:in|after)\b:?\s+(?:(\d+)\s*h\w*[ ,]*)?(?:(\d+)\s*m(?!s)\w*[ ,]*)?"
+    r"(?:(\d+(?:\.\d+)?)\s*(ms|s)?)?", re.IGNORECASE)  # fmt: skip
+EPOCH = re.compile(r"(?:reset\w*\W{1,4}(?:at\W{1,3})?|limit reached\|)(1[5-9]\d{8}|[2-9]\d{9})\b", re.IGNORECASE)
+ISO = re.compile(r"(?:reset|retry|again|available)\D{0,40}(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))",
+                 re.IGNORECASE)  # fmt: skip
+
+
+def cut(text: str, limit: int = CUT) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def engine_ended(job: dict[str, Any], ending: Ending) -> Verdict | None:
+    """How the engine itself ended the attempt always wins over any exit code."""
+    if ending.ended_by not in ENDED_BY:
+        return None
+    reason, sentence = ENDED_BY[ending.ended_by]
+    limit = (job.get("metadata") or {}).get("timeout_seconds")
+    summary = sentence.format(
+        time=f"{ending.duration_s:.0f} s",
+        limit=f"{limit:g} s" if isinstance(limit, int | float) else f"{ending.duration_s:.0f} s",
+        error=ending.error or "no reason given",
+    )
+    return Verdict(reason, cut(summary), f"engine:{ending.ended_by}")
+
+
+def signalled(ending: Ending) -> Verdict | None:
+    """Ended by a signal, seen by us or told by a shell as 128 + n."""
+    number = ending.signal
+    if number is None and ending.exit_code is not None and 128 < ending.exit_code < 128 + 65:
+        number = ending.exit_code - 128
+    if not number:
+        return None
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint = " (often: out of memory)" if name == "SIGKILL" else ""
+    return Verdict(Reason.CRASHED, f"ended by {name}{hint}, which the engine did not send", "signal", (name,))
+
+
+def not_runnable(ending: Ending) -> Verdict | None:
+    if ending.exit_code not in (126, 127):
+        return None
+    words = "a command was not found" if ending.exit_code == 127 else "a command could not be executed"
+    return Verdict(Reason.INFRA, f"exit code {ending.exit_code}: {words}", f"exit:{ending.exit_code}")
+
+
+def api_reason(text: str, status: int | None = None) -> Reason | None:
+    """What a provider's error means; `text` narrows down what the HTTP status leaves open."""
+    by_text = next((reason for reason, pattern in COMPILED if pattern.search(text)), None)
+    by_status = STATUS_REASONS.get(status or 0)
+    if status and status >= 500:
+        by_status = Reason.OVERLOADED
+    if by_status is None or (status in (403, 404, 413, 429) and by_text in (Reason.QUOTA, Reason.CONTEXT_OVERFLOW)):
+        return by_text
+    return by_status
+
+
+def api_failure(text: str, status: int | None, rule: str, now: float) -> Verdict | None:
+    reason = api_reason(text, status)
+    if reason is None:
+        return None
+    reset_at = reset_time(text, now) if reason in (Reason.QUOTA, Reason.RATE_LIMITED, Reason.OVERLOADED) else None
+    return Verdict(reason, cut(f"{SENTENCES[reason]}: {text}"), rule, (cut(text),), reset_at)
+
+
+def reset_time(text: str, now: float) -> float | None:
+    """When the provider says that it will answer again, in epoch seconds."""
+    if found := EPOCH.search(text):
+        return float(found[1])
+    if found := ISO.search(text):
+        return datetime.fromisoformat(found[1]).timestamp()
+    for found in RELATIVE.finditer(text):
+        hours, minutes, amount, unit = found.groups()
+        if not any((hours, minutes, amount)):
+            continue
+        seconds = float(amount or 0) / (1000 if unit == "ms" else 1)
+        return now + int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+    return None
+
+
+def failed_exit(ending: Ending, evidence: Evidence, rule: str = "exit") -> Verdict:
+    """The last resort for a non-zero exit: the last line says most."""
+    last = evidence.last_line()
+    said = f": {last}" if last else " and no output"
+    return Verdict(Reason.EXIT_CODE, cut(f"exit code {ending.exit_code}{said}"), f"{rule}:{ending.exit_code}",
+                   (cut(last),) if last else ())  # fmt: skip
+
+
+def without_ending(tool: str, owed: str, evidence: Evidence) -> Verdict:
+    return Verdict(Reason.CRASHED, f"{tool} exited 0 without {owed}: it did not finish", "no_final_event",
+                   (cut(evidence.last_line()),))  # fmt: skip
