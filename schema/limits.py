@@ -1,0 +1,10 @@
+"""Bounds of a job document that hold before and beside job.schema.json; a test compares the two."""
+
+DOCUMENT_BYTES = 1024 * 1024
+NESTING = 32  # the document itself is level 1
+ARGS = 1_000
+ARG_BYTES = 128 * 1024 - 1  # what Linux takes for one argument: 128 KiB with the closing zero byte
+ENV_NAMES = 200
+ENV_BYTES = 64 * 1024  # names and values together, as UTF-8
+NUMBER_BITS = 1_024  # beyond it a whole number is more than any double holds
+PROBLEMS_SHOWN = 100
