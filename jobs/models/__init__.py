@@ -1,22 +1,31 @@
+from jobs.models.api_token import ApiToken
 from jobs.models.control import QueueControl, ToolControl
 from jobs.models.error_record import ErrorRecord
 from jobs.models.event import Event
+from jobs.models.idempotent_request import IdempotentRequest
 from jobs.models.job import Dependency, Job
 from jobs.models.log_chunk import LogChunk
 from jobs.models.node import Node
+from jobs.models.project import Project
 from jobs.models.run import Run
+from jobs.models.secret import Secret, SecretGrant
 from jobs.models.step_attempt import StepAttempt
 from jobs.models.workstream import Workstream
 
 __all__ = [
+    "ApiToken",
     "Dependency",
     "ErrorRecord",
     "Event",
+    "IdempotentRequest",
     "Job",
     "LogChunk",
     "Node",
+    "Project",
     "QueueControl",
     "Run",
+    "Secret",
+    "SecretGrant",
     "StepAttempt",
     "ToolControl",
     "Workstream",

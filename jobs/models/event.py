@@ -15,6 +15,8 @@ class Event(models.Model):
     payload_json = models.JSONField(default=dict, blank=True)
     job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
     actor = models.CharField(max_length=150, default="engine")
+    via = models.CharField(max_length=40, blank=True, help_text="page, token or command that asked; empty for Engine")
+    address = models.GenericIPAddressField(null=True, blank=True, help_text="where the request came from")
 
     class Meta:
         db_table = "events"

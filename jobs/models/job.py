@@ -78,6 +78,13 @@ class Job(models.Model):
     class Meta:
         db_table = "jobs"
         ordering = ["-id"]
+        # What roles are made of, besides `view_job`; jobs/access.py gives them their meaning.
+        permissions = [
+            ("submit_job", "May submit jobs and act on own ones"),
+            ("review_job", "May judge jobs in review"),
+            ("operate_job", "May act on all jobs, queues, tools and workers"),
+            ("administer_engine", "May manage secrets, projects and other people's tokens"),
+        ]
         constraints = [
             models.CheckConstraint(name="job_status_known", condition=Q(status__in=JobStatus.values)),
             models.CheckConstraint(name="job_priority_known", condition=Q(priority__in=Priority.values)),
