@@ -1,7 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from jobs.roles import make_groups
 
 
 class JobsConfig(AppConfig):
     name = "jobs"
     verbose_name = "Engine"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(make_groups, sender=self, dispatch_uid="jobs.roles")

@@ -28,8 +28,9 @@ def limit_queue(name: str, limit: int | None, *, by: str) -> QueueControl:
 
 def _set_queue(name: str, event: str, by: str, **fields: Any) -> QueueControl:
     with db.atomic():
+        before = QueueControl.objects.select_for_update().filter(name=name).values(*fields).first()
         control, _ = QueueControl.objects.update_or_create(name=name, defaults=fields)
-        events.record(event, by=by, queue=name, **fields)
+        events.record(event, by=by, queue=name, before=before or {}, **fields)
         db.on_commit(doorbell.ring)
     return control
 
@@ -67,10 +68,15 @@ def trip_circuit(name: str, *, by: str) -> ToolControl:
 
 def _set_tool(name: str, event: str, by: str, **fields: Any) -> ToolControl:
     with db.atomic():
+        before = ToolControl.objects.select_for_update().filter(name=name).values(*fields).first()
         control, _ = ToolControl.objects.update_or_create(name=name, defaults=fields)
-        events.record(event, by=by, tool=name, **{k: v for k, v in fields.items() if not isinstance(v, datetime)})
+        events.record(event, by=by, tool=name, before=_plain(before or {}), **_plain(fields))
         db.on_commit(doorbell.ring)
     return control
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()}
 
 
 def lock_workstream(workstream: Workstream, *, by: str, reason: str = "") -> Workstream:
@@ -83,7 +89,9 @@ def unlock_workstream(workstream: Workstream, *, by: str) -> Workstream:
 
 def _set_lock(workstream: Workstream, by: str, locked: bool, reason: str) -> Workstream:
     with db.atomic():
-        rows = Workstream.objects.filter(ws_id=workstream.ws_id) if not locked else Workstream.objects.filter(pk=workstream.pk)
+        # A lock holds for the line of work, whatever run names it: it is lifted from every row of that name.
+        same = {"pk": workstream.pk} if locked else {"ws_id": workstream.ws_id}
+        rows = Workstream.objects.filter(**same)
         rows.update(locked=locked, locked_reason=reason, updated_at=db.now())
         events.record("workstream.locked" if locked else "workstream.unlocked", run_id=workstream.run_id,
                       ws_id=workstream.ws_id, by=by, reason=reason)
@@ -127,6 +135,7 @@ def _set_error(kind: ErrorRecord, event: str, by: str, **fields: Any) -> ErrorRe
     with db.atomic():
         if not ErrorRecord.objects.filter(pk=kind.pk).update(**fields):
             raise NotFound("This kind of error does not exist any more.")
-        events.record(event, by=by, signature=kind.signature, message=kind.message[:120])
+        events.record(event, by=by, signature=kind.signature, message=kind.message[:120], old=kind.state,
+                      new=fields["state"])
     kind.refresh_from_db()
     return kind

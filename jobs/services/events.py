@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from jobs import audit
 from jobs.models import Event, Job
 
 
 def record(event_type: str, *, job: Job | None = None, run_id: str | None = None, ws_id: str = "", by: str = "engine",
            **payload: Any) -> Event:
     """Append what happened. Values of secrets never belong in `payload`."""
+    caller = audit.current()
     return Event.objects.create(
         event_type=event_type,
+        via=caller.via,
+        address=caller.address,
         job=job,
         run_id=run_id or (job.run_id if job else None),
         ws_id=ws_id or (job.workstream.ws_id if job else ""),

@@ -1,0 +1,161 @@
+"""Who may see and do what: the one place where it is decided, for pages, API and admin alike.
+
+A role is a group; a group's permissions give scopes; a token narrows them. What somebody may not see does not exist for
+them: `NotFound`. What they see but may not do is `NotAllowed`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+from jobs.errors import NotAllowed, NotFound
+from jobs.models import ApiToken, ErrorRecord, Event, Job, Project, Run, StepAttempt, Workstream
+from jobs.roles import PERMISSIONS
+from jobs.services.submit import Submitter
+
+NEEDS = {
+    "read": "read the dashboard",
+    "submit": "submit jobs",
+    "review": "judge jobs in review",
+    "operate": "operate Engine",
+    "administer": "administer Engine",
+}
+# Who may submit may also do this to their own jobs; an operator to all that they see.
+OWN_VERBS = ("cancel", "retry", "escalate", "release", "hold", "close")
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A signed-in person, or one of their tokens."""
+
+    user: User
+    token: ApiToken | None = None
+
+    @property
+    def name(self) -> str:
+        return self.user.get_username()
+
+    @property
+    def submitter(self) -> Submitter:
+        return Submitter(self.name, self.user)
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        own = frozenset(scope for scope, permission in PERMISSIONS.items() if self.user.has_perm(permission))
+        return own if self.token is None else own & frozenset(self.token.scopes)
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    def require(self, scope: str) -> None:
+        if not self.may(scope):
+            who = f"The token {self.token.name}" if self.token else self.name
+            raise NotAllowed(f"{who} may not {NEEDS[scope]}: it takes the {scope} permission.", scope=scope)
+
+    # --- one job -----------------------------------------------------------------------------------------------------
+    def owns(self, job: Job) -> bool:
+        return job.submitter_id is not None and job.submitter_id == self.user.pk
+
+    def may_do(self, verb: str, job: Job) -> bool:
+        if verb == "review":
+            return self.may("review")
+        return self.may("operate") or (verb in OWN_VERBS and self.may("submit") and self.owns(job))
+
+    def require_to(self, verb: str, job: Job) -> None:
+        if not self.may_do(verb, job):
+            needed = "review" if verb == "review" else "operate"
+            owner = job.submitted_by or "somebody else"
+            raise NotAllowed(f"{self.name} may not {verb} {job.job_id}, submitted by {owner}: it takes the {needed} "
+                             "permission.", scope=needed)
+
+    def job(self, job_id: str, verb: str = "") -> Job:
+        """The job, if the actor sees it and may do `verb` to it."""
+        job = self.jobs().select_related("workstream").filter(job_id=job_id).first()
+        if job is None:
+            raise NotFound(f"There is no job {job_id}.", job_id=job_id)
+        if verb:
+            self.require_to(verb, job)
+        return job
+
+    # --- what is seen ------------------------------------------------------------------------------------------------
+    @cached_property
+    def _projects(self) -> list[tuple[str, bool, bool]]:
+        """(root, sees, submits), the outermost first; empty when everything is open to the actor."""
+        if self.user.is_superuser or self.may("administer"):
+            return []
+        mine = set(self.user.groups.values_list("pk", flat=True))
+        rules = []
+        for project in Project.objects.prefetch_related("viewers", "submitters"):
+            submitters = {group.pk for group in project.submitters.all()}
+            viewers = {group.pk for group in project.viewers.all()} | submitters
+            is_open = not viewers
+            rules.append((project.root, is_open or bool(viewers & mine), is_open or bool(submitters & mine)))
+        if all(sees and submits for _, sees, submits in rules):
+            return []
+        return sorted(rules, key=lambda rule: len(rule[0]))
+
+    def _seen(self, rows: "QuerySet[_Row]", field: str) -> "QuerySet[_Row]":
+        """The rows whose repository the actor sees; of nested projects the innermost decides."""
+        seen, limited = ~Q(pk__in=[]), False  # all rows: an empty Q would vanish in an `or`
+        for root, sees, _ in self._projects:
+            below = Q(**{field: root}) | Q(**{f"{field}__startswith": root.rstrip("/") + "/"})
+            limited = limited or not sees
+            seen = (seen | below) if sees else (seen & ~below)
+        return rows.filter(seen) if limited else rows
+
+    @property
+    def sees_all(self) -> bool:
+        return all(sees for _, sees, _ in self._projects)
+
+    def jobs(self) -> "QuerySet[Job]":
+        return self._seen(Job.objects.all(), "repo_key")
+
+    def attempts(self) -> "QuerySet[StepAttempt]":
+        return self._seen(StepAttempt.objects.all(), "job__repo_key")
+
+    def runs(self) -> "QuerySet[Run]":
+        """A run is seen with any of its jobs, or while it has none."""
+        if self.sees_all:
+            return Run.objects.all()
+        return Run.objects.filter(Q(jobs=None) | Q(run_id__in=self.jobs().values("run_id"))).distinct()
+
+    def workstreams(self) -> "QuerySet[Workstream]":
+        if self.sees_all:
+            return Workstream.objects.all()
+        return Workstream.objects.filter(Q(jobs=None) | Q(pk__in=self.jobs().values("workstream_id"))).distinct()
+
+    def events(self) -> "QuerySet[Event]":
+        if self.sees_all:
+            return Event.objects.all()
+        of_run = Q(job=None) & (Q(run=None) | Q(run__in=self.runs().values("run_id")))
+        return Event.objects.filter(of_run | Q(job__in=self.jobs().values("pk")))
+
+    def errors(self) -> "QuerySet[ErrorRecord]":
+        if self.sees_all:
+            return ErrorRecord.objects.all()
+        return ErrorRecord.objects.filter(pk__in=self.attempts().values("error_id"))
+
+    def require_submit_to(self, repository: str) -> None:
+        """Raises NotFound where the actor sees nothing, NotAllowed where they only look."""
+        self.require("submit")
+        for root, sees, submits in reversed(self._projects):
+            if repository == root or repository.startswith(root.rstrip("/") + "/"):
+                if not sees:
+                    raise NotFound(f"There is no repository {repository}.")
+                if not submits:
+                    raise NotAllowed(f"{self.name} may not submit to {repository}.", scope="submit")
+                return
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The person behind a page. Raises NotAllowed for nobody."""
+    user = request.user
+    if isinstance(user, AnonymousUser) or not isinstance(user, User):
+        raise NotAllowed("Sign in first.")
+    return Actor(user)

@@ -1,0 +1,72 @@
+"""The filter of the jobs list: one grammar for page, API, command and bulk actions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from jobs.errors import InvalidDocument
+from jobs.models import Job
+from jobs.states import FINAL, JobStatus, Priority
+
+GROUPS = {
+    "active": [status for status in JobStatus if status not in FINAL],
+    "final": list(FINAL),
+    "attention": [JobStatus.REVIEW, JobStatus.QUARANTINED],
+    "unsuccessful": [JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.BLOCKED],
+}
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Values of one field are alternatives, separated by commas; the fields together narrow."""
+
+    status: str = ""
+    tool: str = ""
+    run_id: str = ""
+    workstream_id: str = ""
+    queue: str = ""
+    priority: str = ""
+    reason: str = ""
+    submitted_by: str = ""
+    q: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "JobFilter":
+        return cls(**{field.name: given[field.name] for field in fields(cls) if given.get(field.name)})
+
+    def statuses(self) -> list[str]:
+        """Raises InvalidDocument for a word that is no state."""
+        found: list[str] = []
+        for word in _words(self.status):
+            if word not in JobStatus.values and word not in GROUPS:
+                raise InvalidDocument(f"{word!r} is no state; use {', '.join([*JobStatus.values, *GROUPS])}.")
+            found += GROUPS.get(word, [word])
+        return found
+
+    def apply(self, jobs: "QuerySet[Job]") -> "QuerySet[Job]":
+        if self.status:
+            jobs = jobs.filter(status__in=self.statuses())
+        priorities = _words(self.priority)
+        if unknown := [word for word in priorities if word not in Priority.values]:
+            raise InvalidDocument(f"{unknown[0]!r} is no priority; use {', '.join(Priority.values)}.")
+        several = {
+            "tool": self.tool, "run_id": self.run_id, "workstream__ws_id": self.workstream_id, "reason": self.reason,
+            "queue": self.queue, "submitted_by": self.submitted_by, "priority": self.priority,
+        }  # fmt: skip
+        for field, text in several.items():
+            if words := _words(text):
+                jobs = jobs.filter(**{f"{field}__in": words})
+        if self.q:
+            jobs = jobs.filter(Q(job_id__icontains=self.q) | Q(title__icontains=self.q))
+        if self.since:
+            jobs = jobs.filter(created_at__gte=self.since)
+        return jobs.filter(created_at__lt=self.until) if self.until else jobs
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
