@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from jobs.sqlite import database as sqlite_database
+
 
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
@@ -34,22 +36,8 @@ def names(name: str, default: str = "") -> list[str]:
 
 
 def sqlite(path: Path) -> dict[str, object]:
-    """SQLite that many processes can share: WAL, and transactions that take the writer's lock at their start.
-
-    Django's defaults fail at once with "database is locked" when a reader wants to become a writer.
-    """
-    sync = "FULL" if flag("ENGINE_SQLITE_FULL_SYNC", False) else "NORMAL"
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": f"PRAGMA journal_mode=WAL;PRAGMA synchronous={sync};PRAGMA temp_store=MEMORY;"
-            "PRAGMA cache_size=-16000;PRAGMA mmap_size=134217728;PRAGMA journal_size_limit=67108864",
-        },
-    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return sqlite_database(str(path), full_sync=flag("ENGINE_SQLITE_FULL_SYNC", False))
 
 
 def database(url: str) -> dict[str, object]:

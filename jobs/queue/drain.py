@@ -5,6 +5,8 @@ import multiprocessing
 RUN, DRAIN, HAND_BACK = 0, 1, 2
 _stage = multiprocessing.get_context("fork").Value("b", RUN, lock=False)
 
+busy = False  # this worker runs a job; set around it by `execute`
+
 
 def set_stage(stage: int) -> None:
     _stage.value = stage

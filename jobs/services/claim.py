@@ -10,8 +10,8 @@ from django.db.models import F
 
 from adapters.process import own_identity
 from jobs import db
-from jobs.models import Job, StepAttempt, ToolControl
-from jobs.services.limits import Limits
+from jobs.models import Job, Node, StepAttempt, ToolControl
+from jobs.queue.limits import Limits
 from jobs.services.transitions import move
 from jobs.states import AttemptStatus, CircuitState, JobStatus
 
@@ -52,7 +52,7 @@ def claim_next(claimant: Claimant) -> StepAttempt | None:
     with db.atomic():
         db.take_claim_mutex()
         busy = StepAttempt.objects.alive().filter(node=claimant.node).count()
-        if busy >= claimant.slots:
+        if busy >= claimant.slots or Node.objects.filter(name=claimant.node, draining=True).exists():
             return None
         jobs = Limits.read().apply(Job.objects.claimable().filter(queue__in=claimant.queues))
         job = jobs.select_related("workstream").first()

@@ -3,11 +3,9 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from adapters import gitinfo, registry, report
 from adapters.base import Command, Context
@@ -16,11 +14,10 @@ from adapters.evidence import Evidence
 from adapters.paths import Paths
 from adapters.process import Ending, Shim, ShimError, Spec
 from adapters.verdict import Reason, Verdict
-from jobs import db
 from jobs.errors import LostLease
 from jobs.models import StepAttempt
 from jobs.queue import drain
-from jobs.services import events, node_secrets
+from jobs.services import events, node_secrets, places
 from jobs.services.claim import Claimant, claim_next
 from jobs.services.settle import settle
 from jobs.services.supervise import Supervisor, patiently
@@ -34,10 +31,14 @@ def run_next() -> None:
     claimant = Claimant.this_process()
     while not drain.stopping():
         prewarm()
-        attempt = claim_next(claimant)
-        if attempt is None:
-            return
-        execute(attempt)
+        drain.busy = True
+        try:
+            attempt = claim_next(claimant)
+            if attempt is None:
+                return
+            execute(attempt)
+        finally:
+            drain.busy = False
 
 
 def prewarm() -> None:
@@ -85,14 +86,14 @@ def prepare(attempt: StepAttempt) -> Prepared:
     """Build the command and look at the working tree. Raises AdapterError with a sentence."""
     job = attempt.job
     document = {**job.document(), "paths": dict(job.paths)}
-    paths = Paths.from_dict(job.paths)
+    paths = places.from_json(job.paths)
     attempt.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets = node_secrets.granted(job)
     context = Context(
         attempt_dir=attempt.directory,
         marker=attempt.marker,
         allowed_executables=_executables(job.tool),
-        allowed_roots=tuple(Path(root) for root in settings.ENGINE_ROOTS),
+        allowed_roots=places.roots(),
         secrets=secrets,
         hop=attempt.hop,
     )
@@ -175,7 +176,7 @@ def write_report(attempt: StepAttempt, prepared: Prepared, verdict: Verdict, end
     try:
         report.write(
             prepared.paths.error_report, job=prepared.document, verdict=verdict, ending=ending,
-            attempt_dir=attempt.directory, attempt=attempt.number, roots=[Path(root) for root in settings.ENGINE_ROOTS],
+            attempt_dir=attempt.directory, attempt=attempt.number, roots=places.roots(),
         )  # fmt: skip
     except (OSError, AdapterError) as fault:
         events.record("report.not_written", job=attempt.job, path=str(prepared.paths.error_report), because=str(fault))
@@ -187,13 +188,9 @@ def _refused(attempt: StepAttempt, refusal: AdapterError) -> None:
     """The job cannot be run as it stands: nothing was started, and trying again would change nothing."""
     details = {"permanent": True, "blames": "tool" if refusal.blames_tool else "job"}
     verdict = Verdict(Reason(refusal.reason), str(refusal), "prepare", (str(refusal),), details=details)
-    paths = Paths.from_dict(attempt.job.paths)
+    paths = places.from_json(attempt.job.paths)
     error_report = ""
     if paths.error_report is not None:
         prepared = Prepared(attempt.job.document(), paths, Command([], {}, str(paths.working_dir)), None, {})
         error_report = write_report(attempt, prepared, verdict, None)
     settle(attempt, verdict, error_report=error_report)
-
-
-def database_errors() -> tuple[type[Exception], ...]:
-    return (DatabaseError, db.connection().Database.Error)

@@ -11,12 +11,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError
 
 import schema
-from adapters import paths, registry
+from adapters import registry
 from jobs import db
 from jobs.errors import DuplicateJob, InvalidDocument, LockedWorkstream
 from jobs.models import Job, Run, Workstream
 from jobs.queue import doorbell
-from jobs.services import events
+from jobs.services import events, places
 from jobs.services.dependencies import link
 from jobs.services.rank import rank
 from jobs.states import JobStatus, Priority
@@ -40,18 +40,8 @@ def check(document: Any, *, source: str | None = None, base: Path | None = None)
         problems.append(schema.Problem(
             "/tool", "The shell tool is switched off on this server.", "shell", "any other tool",
             "Ask an operator to set ENGINE_ALLOW_SHELL=1."))
-    try:
-        paths.resolve(document, base or default_base(), roots=settings.ENGINE_ROOTS)
-    except paths.OutsideRoots as refusal:
-        problems.append(schema.Problem(
-            refusal.pointer, str(refusal), refusal.path, ", ".join(settings.ENGINE_ROOTS),
-            "Use a path inside an allowed root, or ask an operator to extend ENGINE_ROOTS."))
+    problems += places.problems(document, base)
     return schema.Report(problems, report.warnings)
-
-
-def default_base() -> Path:
-    """What a relative repo_root is relative to, unless the caller has a directory of its own."""
-    return Path(settings.ENGINE_ROOTS[0])
 
 
 def submit(document: Any, *, by: Submitter = Submitter(), base: Path | None = None, source: str | None = None,
@@ -75,15 +65,15 @@ def submit_all(documents: Sequence[Any], *, by: Submitter = Submitter(), base: P
             raise InvalidDocument(f"The job document{where} has {count} {plural}: {report.problems[0].message}",
                                   report.problems)
     with db.atomic():
-        jobs = [_create(document, by, base or default_base(), queue) for document in documents]
+        jobs = [_create(document, by, base, queue) for document in documents]
         link(jobs)
         db.on_commit(doorbell.ring)
     return jobs
 
 
-def _create(document: dict[str, Any], by: Submitter, base: Path, queue: str | None) -> Job:
+def _create(document: dict[str, Any], by: Submitter, base: Path | None, queue: str | None) -> Job:
     metadata = document.get("metadata") or {}
-    found = paths.resolve(document, base, roots=settings.ENGINE_ROOTS)
+    found = places.resolve(document, base)
     run = ensure_run(document["run_id"])
     workstream = ensure_workstream(run, document["workstream_id"])
     refuse_locked(workstream.ws_id)
@@ -98,13 +88,13 @@ def _create(document: dict[str, Any], by: Submitter, base: Path, queue: str | No
                 workstream=workstream,
                 title=title_of(document),
                 spec=document,
-                paths=found.as_dict(),
+                paths=places.to_json(found),
                 tool=document["tool"],
                 status=JobStatus.WAITING,
                 priority=priority,
                 queue=queue or metadata.get("queue", "default"),
                 rank=rank(priority, at),
-                repo_key=found.repo_root,
+                repo_key=str(found.repo_root),
                 exclusive=metadata.get("access", "write") == "write",
                 concurrency_key=metadata.get("concurrency_key", ""),
                 concurrency_limit=metadata.get("concurrency_limit", 1),

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from jobs import db
 from jobs.models import Job, Node
-from jobs.services.limits import Limits
+from jobs.queue.limits import Limits
 from jobs.states import JobStatus
 
 

@@ -1,0 +1,83 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up worker test check fmt schema bench drill browser shots fuzz leaks pins clean
+
+PORT ?= 8750
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; uv brings one where there is none.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@if [ -n "$(PYTHON)" ]; then $(PYTHON) -m venv $(VENV); \
+	elif command -v uv >/dev/null; then uv venv --seed --python 3.13 $(VENV); \
+	else echo "Engine needs Python 3.12 or newer, or uv. Install one of them and run make again." >&2; exit 1; fi
+
+$(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Engine into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.base
+	@echo "Installing the tools for tests ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev ## make the environment with everything for development
+
+demo: $(VENV)/.base ## start Engine with a sample repository and real jobs, in the foreground
+	@ENGINE_ALLOW_SHELL=1 ENGINE_EXECUTABLES=python3,sleep $(BIN)/engine up --demo --port $(PORT)
+
+up: $(VENV)/.base ## start Engine: database, web and cluster, in the foreground
+	@$(BIN)/engine up --port $(PORT)
+
+worker: $(VENV)/.base ## start only a cluster, for one more host
+	@$(BIN)/engine worker
+
+test: $(VENV)/.dev ## run the whole test suite with what this machine has
+	@$(BIN)/python -m tests
+
+check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment checks
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djade --check --target-version 6.1 $$(git ls-files 'templates/*.html')
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	ENGINE_HTTPS=1 ENGINE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(40))') \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+fmt: $(VENV)/.dev ## mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+
+schema: $(VENV)/.dev ## write schema/openapi.json anew
+	$(BIN)/python manage.py export_openapi_schema --api engine_site.api.api --indent 1 --output schema/openapi.json
+
+bench: $(VENV)/.dev ## measure: hand-off, submit to start, claims, the log path; ratios within one run
+	$(BIN)/python -m tests.bench
+
+drill: $(VENV)/.dev ## kill workers, clusters and connections at random under load; JOBS=60 for the short form
+	$(BIN)/python -m tests.drill
+
+browser: $(VENV)/.dev ## only the tests that drive Chromium
+	$(BIN)/python -m pytest -m browser
+
+shots: $(VENV)/.dev ## a picture of every page in OUT, light, dark and at 390 px
+	$(BIN)/python -m tests.shots $(OUT)
+
+fuzz: $(VENV)/.dev ## schemathesis against the running API
+	$(BIN)/python -m tests.fuzz
+
+leaks: $(VENV)/.dev ## run a job that prints its secret in many ways, and search everything for it
+	$(BIN)/python -m tests.leaks
+
+pins: ## resolve the hashed requirements anew (needs uv)
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate requirements/aider.in -o requirements/aider.txt
+
+clean: ## remove the environment and all data of this checkout
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,20 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from jobs.errors import Refused
+from jobs.queue.cluster import EngineCluster
+from jobs.services import execute, nodes, upkeep
+
+
+class Command(BaseCommand):
+    help = "Run jobs on this host until a signal. Use this instead of qcluster: it survives kills and stops within a bound."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cluster = EngineCluster(on_tick=upkeep.tick, on_worker_start=execute.prewarm)
+        try:
+            nodes.register()
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from None
+        cluster.run()
+        nodes.sign_off()

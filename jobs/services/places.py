@@ -1,0 +1,50 @@
+"""Where a job works: its paths made absolute once, at submit, and checked against the allowed roots."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from adapters import paths
+from adapters.errors import OutsideRoots
+from adapters.paths import Paths
+from schema import Problem
+
+KEYS = ("repo_root", "working_dir", "log_file", "error_report")
+
+
+def default_base() -> Path:
+    """What a relative repo_root is relative to, unless the caller has a directory of its own."""
+    return Path(settings.ENGINE_ROOTS[0])
+
+
+def roots() -> tuple[Path, ...]:
+    return tuple(Path(root) for root in settings.ENGINE_ROOTS)
+
+
+def to_json(places: Paths) -> dict[str, str | None]:
+    return {key: None if getattr(places, key) is None else str(getattr(places, key)) for key in KEYS}
+
+
+def from_json(kept: Mapping[str, Any]) -> Paths:
+    return Paths(*(Path(kept[key]) if kept.get(key) else None for key in KEYS))  # type: ignore[arg-type]
+
+
+def resolve(document: Mapping[str, Any], base: Path | None) -> Paths:
+    """Raises OutsideRoots when a path leads out of the allowed directories, symbolic links resolved."""
+    return paths.resolve(document, base or default_base(), roots=roots())
+
+
+def problems(document: Mapping[str, Any], base: Path | None) -> list[Problem]:
+    """The same as a problem of the document."""
+    try:
+        resolve(document, base)
+    except OutsideRoots as refusal:
+        key = re.match(r"paths\.(\w+)", str(refusal))
+        pointer = f"/paths/{key[1]}" if key else "/paths"
+        found = str((document.get("paths") or {}).get(key[1], "")) if key else ""
+        return [Problem(pointer, f"{refusal}.", found, ", ".join(settings.ENGINE_ROOTS),
+                        "Use a path inside one of them, or let an operator extend ENGINE_ROOTS.")]
+    return []

@@ -1,0 +1,110 @@
+"""Upkeep: what a node does each second. Every step is a conditional update, so any number of nodes may do it at once."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db.models import Q
+
+from adapters import registry
+from adapters.evidence import Evidence
+from adapters.process import Ending, alive, kill_tree, read_ending
+from adapters.verdict import Reason, Verdict
+from jobs import db
+from jobs.errors import Refused
+from jobs.models import ErrorRecord, Job, StepAttempt
+from jobs.services import nodes
+from jobs.services.settle import settle
+from jobs.services.transitions import move, recount
+from jobs.states import ErrorState, JobStatus
+
+log = logging.getLogger("engine.upkeep")
+HEAL_S = 30.0
+_seen: dict[int, tuple[int, float]] = {}  # attempt -> (its beat, when this process saw it first, monotonic)
+_healed_at = 0.0
+
+
+def tick() -> None:
+    """One second's work: beat, rescue, promote, expire. Steps are apart, so that one that fails takes no other along."""
+    global _healed_at
+    nodes.beat()
+    for attempt in StepAttempt.objects.alive().select_related("job__workstream"):
+        _guarded(lambda attempt=attempt: _look_after(attempt))
+    for job in Job.objects.filter(status=JobStatus.RETRYING, not_before__lte=db.now()).order_by("not_before")[:200]:
+        _guarded(lambda job=job: move(job, JobStatus.QUEUED))
+    for job in Job.objects.filter(status=JobStatus.QUEUED, expires_at__lte=db.now())[:200]:
+        _guarded(lambda job=job: _expire(job))
+    if time.monotonic() - _healed_at > HEAL_S:
+        _healed_at = time.monotonic()
+        heal()
+
+
+def _guarded(step: Callable[[], object]) -> None:
+    try:
+        step()
+    except Refused as faster:
+        log.info("upkeep: %s", faster)  # another node did it, or the worker came back in time
+
+
+def _look_after(attempt: StepAttempt) -> None:
+    """Close an attempt whose worker is dead (same host: at once) or silent (any host: after its lease)."""
+    if attempt.worker_pid is None:
+        return  # recorded by a program through the store; nobody here runs it
+    if attempt.host == settings.ENGINE_NODE and not alive(attempt.worker_pid, attempt.worker_started or 0):
+        rescue(attempt, "its worker process died")
+    elif _silent_for(attempt) > settings.ENGINE_LEASE_S:
+        rescue(attempt, f"its worker was silent for {settings.ENGINE_LEASE_S:g} s")
+    if attempt.pk in _seen and attempt.completed_at:
+        del _seen[attempt.pk]
+
+
+def _silent_for(attempt: StepAttempt) -> float:
+    """Seconds without a beat, by this process's own monotonic clock: no host's wall clock is trusted."""
+    beat, since = _seen.get(attempt.pk, (-1, 0.0))
+    if beat != attempt.beat:
+        _seen[attempt.pk] = (attempt.beat, time.monotonic())
+        return 0.0
+    if len(_seen) > 10_000:
+        _seen.clear()
+    return time.monotonic() - since
+
+
+def rescue(attempt: StepAttempt, cause: str, *, by: str = "upkeep") -> None:
+    """End what is left of the attempt here; settle what it recorded, or close it as lost."""
+    ending: Ending | None = None
+    if attempt.host == settings.ENGINE_NODE:
+        swept = kill_tree(attempt.marker, grace_s=0)
+        ending = read_ending(attempt.directory)
+        survivors = swept.survivors
+    else:
+        survivors = 0
+    verdict = _recorded_verdict(attempt, ending)
+    if verdict is None:
+        verdict = Verdict(Reason.LOST, f"Lost: {cause}.", "lost", details={"survivors": survivors})
+        ending = None
+    settle(attempt, verdict, ending, by=by)
+
+
+def _recorded_verdict(attempt: StepAttempt, ending: Ending | None) -> Verdict | None:
+    """What exit.json proves; a run that ended by itself is judged, never run a second time."""
+    if ending is None or ending.ended_by in ("lifeline", "deadman"):
+        return None
+    document = {**attempt.job.document(), "paths": dict(attempt.job.paths)}
+    return registry.get(attempt.step_name).classify(document, ending, Evidence(attempt.directory))
+
+
+def _expire(job: Job) -> None:
+    move(job, JobStatus.TIMEOUT, event="job.expired", reason="timeout",
+         summary="It waited longer in the queue than its queue_timeout_seconds.")
+
+
+def heal() -> None:
+    """Slow safety nets: jobs that wait for nothing, errors whose mute has run out."""
+    for job in Job.objects.filter(status=JobStatus.WAITING, on_hold=False).filter(
+        Q(unmet=0) | ~Q(dependencies__met=False)
+    ).select_related("workstream").distinct()[:200]:  # fmt: skip
+        with db.atomic():
+            _guarded(lambda job=job: recount(job))
+    ErrorRecord.objects.filter(state=ErrorState.MUTED, muted_until__lte=db.now()).update(
+        state=ErrorState.OPEN, muted_until=None)
