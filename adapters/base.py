@@ -105,24 +105,31 @@ class ToolAdapter:
                        [_shown(word, env.secrets) for word in argv], env.secrets)  # fmt: skip
 
     def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        if verdict := rules.engine_ended(job, ending):
+        if verdict := rules.engine_ended(ending):
             return verdict
         metadata = job.get("metadata") or {}
         verdict = self.judge(job, ending, evidence)
         if ending.exit_code and ending.exit_code in (metadata.get("success_exit_codes") or ()):
-            verdict = replace(verdict, reason=Reason.OK, rule="success_exit_codes",
-                              summary=f"Exit code {ending.exit_code}, which the job takes for success")  # fmt: skip
+            said = f"Exit code {ending.exit_code}, which the job takes for success"
+            verdict = replace(verdict, reason=Reason.OK, rule="success_exit_codes", summary=said)
         if not verdict.success or evidence.git is None:
             return verdict
         if not evidence.git.changed and metadata.get("expect_changes", self.expects_changes):
-            return replace(verdict, reason=Reason.NO_CHANGE, rule="git:no_change",
-                           summary=f"{self.name} ended well, but changed nothing, and the job expects a change")  # fmt: skip
+            said = f"{self.name} ended well but changed nothing, and the job expects a change"
+            return replace(verdict, reason=Reason.NO_CHANGE, rule="git:no_change", summary=said)
         return verdict
 
     def run_job(self, job: Job, ctx: Context | None = None) -> JobResult:
         """Run `job` here and now, without a queue. Never raises for a job that cannot run: the result says why."""
-        attempt_dir = Path(tempfile.mkdtemp(prefix="engine-")) if ctx is None else ctx.attempt_dir
-        ctx = ctx or Context(attempt_dir, marker=uuid.uuid4().hex)
+        if ctx is not None:
+            return self._run(job, ctx)
+        attempt_dir = Path(tempfile.mkdtemp(prefix="engine-"))
+        result = self._run(job, Context(attempt_dir, marker=uuid.uuid4().hex))
+        if not any(str(attempt_dir) in path for path in (result.log_path, result.error_report_path)):
+            shutil.rmtree(attempt_dir, ignore_errors=True)
+        return result
+
+    def _run(self, job: Job, ctx: Context) -> JobResult:
         try:
             return execution.execute(self, job, ctx)[0]
         except AdapterError as error:
@@ -152,16 +159,20 @@ class ToolAdapter:
         path = self.get_tool_info()["path"]
         if not path:
             return ""
-        env = environment.build({}, server_env=os.environ, own=self.own_env, secrets={}, allowed=(), job_id="", marker="")
+        env = environment.build(
+            {}, server_env=os.environ, own=self.own_env, secrets={}, allowed=(), job_id="", marker=""
+        )
         try:
-            done = subprocess.run([path, "--version"], timeout=timeout_s, capture_output=True, text=True, errors="replace",
-                                  stdin=subprocess.DEVNULL, env=env.values)  # fmt: skip
+            done = subprocess.run(
+                [path, "--version"], timeout=timeout_s, capture_output=True, stdin=subprocess.DEVNULL, env=env.values
+            )
         except (OSError, subprocess.SubprocessError):
             return ""
-        return next(iter(done.stdout.splitlines()), "").strip() if done.returncode == 0 else ""
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        return lines[0].strip() if lines and done.returncode == 0 else ""
 
     def _identity(self, draft: Draft) -> dict[str, str]:
-        """An author for commits where the host has none: git refuses without, and aider writes one into the repository."""
+        """An author for commits where the host has none: git refuses without, aider writes one into the repository."""
         if not self.makes_commits or any(name.startswith("GIT_CONFIG") for name in draft.env):
             return {}
         if gitinfo.has_identity(draft.cwd, draft.env):

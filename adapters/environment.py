@@ -86,9 +86,9 @@ def resolved(name: str, value: Any, secrets: Mapping[str, str], allowed: Collect
     if name.startswith("ENGINE_"):
         raise DangerousName(f"env.{name} is reserved for the engine; use another name")
     if isinstance(value, Mapping):
-        secret = value.get("secret")
+        secret = str(value.get("secret"))
         if secret not in secrets:
-            raise MissingSecret(f"env.{name} names the secret {secret!r}, which is not there; store it, or change the name")
+            raise MissingSecret(f"env.{name} names the secret {secret!r}, which is not there; store it or correct it")
         text = secrets[secret]
     else:
         text = str(value)

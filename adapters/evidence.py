@@ -19,6 +19,11 @@ SHORTEST_SECRET = 8  # masking shorter values would blot out ordinary words
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_78=>])")
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """`value` if it is a JSON object, else an empty one: a tool's next version may send anything."""
+    return value if isinstance(value, dict) else {}
+
+
 def plain(raw: bytes) -> str:
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
     return ESCAPES.sub("", text) if "\x1b" in text else text

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from adapters.environment import matches
 from adapters.errors import BadCommand, MissingExecutable
 
 
@@ -22,12 +23,11 @@ def resolve(
 ) -> str:
     """The absolute path of the program, found on the PATH that the tool itself gets.
 
-    An empty `known` means any program. `allowed` (names or absolute paths) adds to `known`; where nothing is known it is
-    the whole list, and None allows everything. Raises BadCommand, MissingExecutable.
+    `known` holds patterns of base names; empty means any program. `allowed` (names or absolute paths) adds to it;
+    where nothing is known it is the whole list, and None allows everything. Raises BadCommand, MissingExecutable.
     """
-    name = os.path.basename(exe)
-    listed = exe in (allowed or ()) or ("/" not in exe and name in (allowed or ()))
-    if known and name not in known and not listed:
+    listed = exe in (allowed or ())
+    if known and not is_known(exe, known) and not listed:
         raise BadCommand(f"command.exe {exe!r} is not a program that the tool {tool!r} runs; use {_either(known)}, "
                          "choose another tool, or let the administrator allow it")  # fmt: skip
     if "/" not in exe:
@@ -36,16 +36,20 @@ def resolve(
         found = shutil.which(exe, path=env.get("PATH", os.defpath))
         if found is None:
             raise MissingExecutable(f"{exe} is not on this host's PATH; install it or set command.exe to its path")
-        return os.path.abspath(found)
-    place = Path(exe) if os.path.isabs(exe) else cwd / exe
+        return found if Path(found).is_absolute() else str(cwd / found)
+    place = cwd / exe
     if not known and allowed is not None and not listed:
         raise _not_allowed(exe, allowed)
-    if not os.path.isabs(exe) and not place.resolve().is_relative_to(repo_root):
+    if not Path(exe).is_absolute() and not place.resolve().is_relative_to(repo_root):
         raise BadCommand(f"command.exe {exe!r} leads out of the repository; use an absolute path")
     if not place.is_file() or not os.access(place, os.X_OK):
         words = "is not executable" if place.exists() else "does not exist"
         raise MissingExecutable(f"command.exe {place} {words}; install it or set command.exe to its path")
     return str(place)
+
+
+def is_known(exe: str, known: Collection[str]) -> bool:
+    return matches(PurePath(exe).name, known)
 
 
 def _not_allowed(exe: str, allowed: Collection[str]) -> BadCommand:

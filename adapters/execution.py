@@ -82,7 +82,7 @@ def execute(
 
 def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec:
     metadata = job.get("metadata") or {}
-    idle = metadata["idle_timeout_seconds"] if "idle_timeout_seconds" in metadata else command.idle_timeout_s
+    idle = metadata.get("idle_timeout_seconds", command.idle_timeout_s)
     return Spec(
         argv=command.argv, env=command.env, cwd=command.cwd, attempt_dir=ctx.attempt_dir, marker=ctx.marker,
         stdin=command.stdin, streams=command.streams,
@@ -119,7 +119,7 @@ def _result(ending: Ending, verdict: Verdict, change: gitinfo.GitChange | None) 
 
 
 def _report(job: Job, verdict: Verdict, ending: Ending | None, ctx: Context, places: paths.Paths | None) -> str:
-    """The job's own place if it can be written, else the attempt's directory: an outcome is never lost to a bad path."""
+    """The job's own place if it can be written, else the attempt's directory: no outcome is lost to a bad path."""
     candidates: list[tuple[Path, tuple[Path, ...]]] = [(ctx.attempt_dir / "error.json", (ctx.attempt_dir,))]
     if places and places.error_report and places.repo_root.is_dir():
         candidates.insert(0, (places.error_report, (places.repo_root, *(ctx.allowed_roots or ()))))

@@ -24,7 +24,8 @@ def value(args: Sequence[str], *names: str) -> str | None:
 
 def positions(args: Sequence[str], valued: Collection[str]) -> list[int]:
     """Where the arguments that are no flags stand; `valued` names the flags that take the next argument."""
-    found, index = [], 0
+    found: list[int] = []
+    index = 0
     while index < len(args):
         argument = args[index]
         if argument == "--":

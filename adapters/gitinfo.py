@@ -1,4 +1,4 @@
-"""Cheap facts about a working tree before and after an attempt: an exit code does not tell whether anything was done."""
+"""Cheap facts about a working tree before and after an attempt: an exit code does not tell what was done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "c
 
 @dataclass(frozen=True)
 class TreeState:
-    """`head` is empty before the first commit; `dirty` maps each changed path to a print of its content's age and size."""
+    """`head` is empty before the first commit; `dirty` maps each changed path to its state, age and size."""
 
     root: str
     head: str
@@ -67,19 +67,20 @@ def root_of(path: str | Path) -> Path | None:
 
 
 def look(path: str | Path, ignore: Collection[str | Path] = (), timeout_s: float = 10) -> TreeState | None:
-    """The state of the tree that holds `path`; None outside of one. `ignore`: files and directories of the engine's own."""
+    """The state of the tree that holds `path`; None outside of one. `ignore`: the engine's own files."""
     root = root_of(path)
     if root is None:
         return None
     output = git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", timeout_s=timeout_s)
     if output is None:
         return None
-    ignored = [os.path.relpath(os.path.join(root, place), root) for place in ignore]
-    head, dirty = "", {}
+    ignored = [str((root / place).relative_to(root)) for place in ignore if (root / place).is_relative_to(root)]
+    head = ""
+    dirty: dict[str, str] = {}
     for entry, name in _entries(output):
         if entry.startswith("# branch.oid "):
             head = entry.removeprefix("# branch.oid ").replace("(initial)", "")
-        elif name and LITTER.isdisjoint(name.split("/")) and not any(f"{name}/".startswith(f"{place}/") for place in ignored):
+        elif name and LITTER.isdisjoint(name.split("/")) and not _within(name, ignored):
             dirty[name] = entry if len(dirty) >= MOST_FILES else f"{entry} {_age(root / name)}"
     return TreeState(str(root), head, dirty)
 
@@ -104,7 +105,7 @@ def compare(base: TreeState | None, after: TreeState | None) -> GitChange | None
 
 def has_identity(cwd: str | Path, env: Mapping[str, str]) -> bool:
     """Whether commits made there, by a tool with that environment, have an author."""
-    return bool(git(cwd, "config", "--get", "user.name", env=env) and git(cwd, "config", "--get", "user.email", env=env))
+    return all(git(cwd, "config", "--get", key, env=env) for key in ("user.name", "user.email"))
 
 
 def _entries(output: str) -> Iterator[tuple[str, str]]:
@@ -120,6 +121,10 @@ def _entries(output: str) -> Iterator[tuple[str, str]]:
         if entry[0] == "2":
             next(entries, "")  # the old name of a renamed file
         yield " ".join(parts[:-1]), parts[-1]
+
+
+def _within(name: str, places: Collection[str]) -> bool:
+    return any(f"{name}/".startswith(f"{place}/") for place in places)
 
 
 def _age(path: Path) -> str:

@@ -34,8 +34,8 @@ class JobResult:
 class Context:
     """What the caller knows and the job does not.
 
-    `marker` (16 characters or more) finds the attempt's processes again. `allowed_executables`: None allows all that the
-    adapter knows. `allowed_roots`: None means the repository alone. Relative `repo_root`s start at `base_dir`.
+    `marker` (16 characters or more) finds the attempt's processes again. `allowed_executables`: None allows all that
+    the adapter knows. `allowed_roots`: None means the repository alone. Relative `repo_root`s start at `base_dir`.
     """
 
     attempt_dir: Path
@@ -81,13 +81,32 @@ class Field:
 class Adapter(Protocol):
     """Everything the engine asks of a tool. `ToolAdapter` brings all of it but the tool's own rules."""
 
-    name: str
-    executables: tuple[str, ...]
-    capabilities: tuple[str, ...]
-    required_env: tuple[str, ...]
-    default_idle_s: float | None
-    expects_changes: bool
-    fields: tuple[Field, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def executables(self) -> tuple[str, ...]:
+        """Patterns of the base names that `command.exe` may have; empty means any program."""
+        ...
+
+    @property
+    def capabilities(self) -> tuple[str, ...]: ...
+
+    @property
+    def required_env(self) -> tuple[str, ...]: ...
+
+    @property
+    def default_idle_s(self) -> float | None:
+        """How long the tool may be silent before it counts as stalled; None: for ever."""
+        ...
+
+    @property
+    def expects_changes(self) -> bool:
+        """Whether an attempt that changes nothing failed, where the job does not say."""
+        ...
+
+    @property
+    def fields(self) -> tuple[Field, ...]: ...
 
     def prepare(self, job: Job, ctx: Context) -> Command:
         """The command to start. Raises AdapterError with a sentence; starts nothing."""

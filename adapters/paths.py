@@ -26,7 +26,7 @@ class Paths:
 def resolve(
     document: Mapping[str, Any], base_dir: Path | None = None, *, roots: Iterable[Path | str] | None = None
 ) -> Paths:
-    """Raises OutsideRoots: everything must lie in the repository or in one of `roots`; given roots hold the repository, too."""
+    """Raises OutsideRoots: all must lie in the repository or in one of `roots`, the repository in one of `roots`."""
     named = document.get("paths") or {}
     root = _real((base_dir or Path.cwd()) / (named.get("repo_root") or "."), "repo_root")
     found = {
@@ -43,7 +43,7 @@ def resolve(
     return Paths(root, found["working_dir"] or root, found["log_file"], found["error_report"])
 
 
-def inside(path: Path, roots: Iterable[Path]) -> bool:
+def inside(path: Path, roots: Iterable[Path | str]) -> bool:
     """Whether `path`, with every symlink followed, is one of the `roots` or lies in one."""
     real = Path(path).resolve()
     return any(real.is_relative_to(Path(root).resolve()) for root in roots)

@@ -38,7 +38,9 @@ def write(
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(_content(job, verdict, ending, attempt_dir, attempt), file, indent=2, ensure_ascii=False, default=str)
+            json.dump(
+                _content(job, verdict, ending, attempt_dir, attempt), file, indent=2, ensure_ascii=False, default=str
+            )
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +15,13 @@ from adapters.verdict import Reason, Verdict
 CUT = 300  # characters of a quoted line; the log has the rest
 
 ENDED_BY = {
-    "timeout": (Reason.TIMEOUT, "stopped after {limit}: the job's time limit"),
-    "idle": (Reason.STALLED, "stopped after {time}: no output for too long"),
-    "cancel": (Reason.CANCELLED, "cancelled after {time}"),
-    "spawn_error": (Reason.INFRA, "could not be started: {error}"),
-    "log_error": (Reason.INFRA, "stopped because its log could not be written: {error}"),
-    "lifeline": (Reason.LOST, "stopped because its worker went away"),
-    "deadman": (Reason.LOST, "stopped because its worker stopped answering"),
+    "timeout": (Reason.TIMEOUT, "Stopped after {time}: the job's time limit"),
+    "idle": (Reason.STALLED, "Stopped after {time}: no output for too long"),
+    "cancel": (Reason.CANCELLED, "Cancelled after {time}"),
+    "spawn_error": (Reason.INFRA, "Could not be started: {error}"),
+    "log_error": (Reason.INFRA, "Stopped because its log could not be written: {error}"),
+    "lifeline": (Reason.LOST, "Stopped because its worker went away"),
+    "deadman": (Reason.LOST, "Stopped because its worker stopped answering"),
 }
 
 # The first match counts: a quota error often comes as 429, a context error as 400.
@@ -31,8 +32,7 @@ TEXTS: tuple[tuple[Reason, str], ...] = (
                    r"out of credits|premium requests?"),
     (Reason.AUTH, r"unauthorized|unauthenticated|authentication|invalid.{0,12}api.?key|incorrect api key|"
                   r"api.?key.{0,20}(?:missing|not (?:set|valid|found)|invalid)|no api key|missing.{0,12}api.?key|"
-                  r"not logged in|missing environment variable|please run /login|permission.?denied.{0,20}(?:api|model)|"
-                  r"invalid auth method"),
+                  r"not logged in|missing environment variable|please run /login|invalid auth method"),
     (Reason.MODEL_MISSING, r"model.{0,60}(?:not found|does not exist|not supported|unknown)|"
                            r"(?:unknown|no such|invalid) model|model_not_found|try pulling it"),
     (Reason.RATE_LIMITED, r"rate.?limit|too many requests|resource.?exhausted"),
@@ -47,22 +47,26 @@ COMPILED = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, patter
 STATUS_REASONS = {401: Reason.AUTH, 403: Reason.AUTH, 402: Reason.QUOTA, 404: Reason.MODEL_MISSING,
                   408: Reason.NETWORK, 413: Reason.CONTEXT_OVERFLOW, 429: Reason.RATE_LIMITED}  # fmt: skip
 
+WAITING = (Reason.QUOTA, Reason.RATE_LIMITED, Reason.OVERLOADED)  # a provider may say until when
+
 SENTENCES = {
-    Reason.AUTH: "the provider refused the key",
-    Reason.QUOTA: "the quota is used up",
-    Reason.RATE_LIMITED: "too many requests for the moment",
-    Reason.OVERLOADED: "the model's server is in trouble",
-    Reason.NETWORK: "the model's server cannot be reached",
-    Reason.CONTEXT_OVERFLOW: "the conversation is too long for the model",
-    Reason.MODEL_MISSING: "there is no such model",
+    Reason.AUTH: "The provider refused the key",
+    Reason.QUOTA: "The quota is used up",
+    Reason.RATE_LIMITED: "Too many requests for the moment",
+    Reason.OVERLOADED: "The model's server is in trouble",
+    Reason.NETWORK: "The model's server cannot be reached",
+    Reason.CONTEXT_OVERFLOW: "The conversation is too long for the model",
+    Reason.MODEL_MISSING: "There is no such model",
 }
 
+STATUS_IN_TEXT = re.compile(r"(?:status|http|code|error)\W{0,3}(?:code\W{0,3})?([45]\d\d)\b", re.IGNORECASE)
 RELATIVE = re.compile(
-    r"(?:retry|try again|resets?|available)[^.\n]{0,30}?\b(?:in|after)\b:?\s+(?:(\d+)\s*h\w*[ ,]*)?(?:(\d+)\s*m(?!s)\w*[ ,]*)?"
-    r"(?:(\d+(?:\.\d+)?)\s*(ms|s)?)?", re.IGNORECASE)  # fmt: skip
+    r"(?:retry|try again|resets?|available)[^.\n]{0,30}?\b(?:in|after)\b:?\s+"
+    r"(?:(\d+)\s*h\w*[ ,]*)?(?:(\d+)\s*m(?!s)\w*[ ,]*)?(?:(\d+(?:\.\d+)?)\s*(ms|s)?)?", re.IGNORECASE)  # fmt: skip
 EPOCH = re.compile(r"(?:reset\w*\W{1,4}(?:at\W{1,3})?|limit reached\|)(1[5-9]\d{8}|[2-9]\d{9})\b", re.IGNORECASE)
-ISO = re.compile(r"(?:reset|retry|again|available)\D{0,40}(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))",
-                 re.IGNORECASE)  # fmt: skip
+ISO = re.compile(
+    r"(?:reset|retry|again|available)\D{0,40}"
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))", re.IGNORECASE)  # fmt: skip
 
 
 def cut(text: str, limit: int = CUT) -> str:
@@ -70,17 +74,12 @@ def cut(text: str, limit: int = CUT) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def engine_ended(job: dict[str, Any], ending: Ending) -> Verdict | None:
+def engine_ended(ending: Ending) -> Verdict | None:
     """How the engine itself ended the attempt always wins over any exit code."""
     if ending.ended_by not in ENDED_BY:
         return None
     reason, sentence = ENDED_BY[ending.ended_by]
-    limit = (job.get("metadata") or {}).get("timeout_seconds")
-    summary = sentence.format(
-        time=f"{ending.duration_s:.0f} s",
-        limit=f"{limit:g} s" if isinstance(limit, int | float) else f"{ending.duration_s:.0f} s",
-        error=ending.error or "no reason given",
-    )
+    summary = sentence.format(time=f"{ending.duration_s:.0f} s", error=ending.error or "no reason given")
     return Verdict(reason, cut(summary), f"engine:{ending.ended_by}")
 
 
@@ -96,18 +95,20 @@ def signalled(ending: Ending) -> Verdict | None:
     except ValueError:
         name = f"signal {number}"
     hint = " (often: out of memory)" if name == "SIGKILL" else ""
-    return Verdict(Reason.CRASHED, f"ended by {name}{hint}, which the engine did not send", "signal", (name,))
+    return Verdict(Reason.CRASHED, f"Ended by {name}{hint}, which the engine did not send", "signal", (name,))
 
 
 def not_runnable(ending: Ending) -> Verdict | None:
     if ending.exit_code not in (126, 127):
         return None
     words = "a command was not found" if ending.exit_code == 127 else "a command could not be executed"
-    return Verdict(Reason.INFRA, f"exit code {ending.exit_code}: {words}", f"exit:{ending.exit_code}")
+    return Verdict(Reason.INFRA, f"Exit code {ending.exit_code}: {words}", f"exit:{ending.exit_code}")
 
 
 def api_reason(text: str, status: int | None = None) -> Reason | None:
     """What a provider's error means; `text` narrows down what the HTTP status leaves open."""
+    if status is None and (told := STATUS_IN_TEXT.search(text)):
+        status = int(told[1])
     by_text = next((reason for reason, pattern in COMPILED if pattern.search(text)), None)
     by_status = STATUS_REASONS.get(status or 0)
     if status and status >= 500:
@@ -121,7 +122,7 @@ def api_failure(text: str, status: int | None, rule: str, now: float) -> Verdict
     reason = api_reason(text, status)
     if reason is None:
         return None
-    reset_at = reset_time(text, now) if reason in (Reason.QUOTA, Reason.RATE_LIMITED, Reason.OVERLOADED) else None
+    reset_at = reset_time(text, now) if reason in WAITING else None
     return Verdict(reason, cut(f"{SENTENCES[reason]}: {text}"), rule, (cut(text),), reset_at)
 
 
@@ -140,14 +141,28 @@ def reset_time(text: str, now: float) -> float | None:
     return None
 
 
-def failed_exit(ending: Ending, evidence: Evidence, rule: str = "exit") -> Verdict:
-    """The last resort for a non-zero exit: the last line says most."""
-    last = evidence.last_line()
-    said = f": {last}" if last else " and no output"
-    return Verdict(Reason.EXIT_CODE, cut(f"exit code {ending.exit_code}{said}"), f"{rule}:{ending.exit_code}",
-                   (cut(last),) if last else ())  # fmt: skip
+def by_exit_code(ending: Ending, evidence: Evidence) -> Verdict:
+    """What is left to say of a program that nothing else is known of."""
+    if ending.exit_code == 0:
+        return done("exit:0", evidence)
+    return signalled(ending) or not_runnable(ending) or failed_exit(ending, evidence)
 
 
-def without_ending(tool: str, owed: str, evidence: Evidence) -> Verdict:
+def failed_exit(ending: Ending, evidence: Evidence, said: str = "") -> Verdict:
+    """A non-zero exit: `said` or else the last line of the log tells most."""
+    last = cut(said or evidence.last_line())
+    summary = cut(f"Exit code {ending.exit_code}: {last}" if last else f"Exit code {ending.exit_code} and no output")
+    return Verdict(Reason.EXIT_CODE, summary, f"exit:{ending.exit_code}", (last,) if last else ())
+
+
+def done(rule: str, evidence: Evidence, said: str = "Done", details: Mapping[str, Any] | None = None) -> Verdict:
+    """Success, with what git knows of it; `ToolAdapter.classify` asks whether a change was expected."""
+    git = evidence.git
+    facts = "" if git is None else f": {git.changed_files} files changed, {git.commits} commits" if git.changed else (
+        ": nothing changed in the working tree")  # fmt: skip
+    return Verdict(Reason.OK, said + facts, rule, details=details or {})
+
+
+def no_final_event(tool: str, owed: str, evidence: Evidence) -> Verdict:
     return Verdict(Reason.CRASHED, f"{tool} exited 0 without {owed}: it did not finish", "no_final_event",
-                   (cut(evidence.last_line()),))  # fmt: skip
+                   tuple(filter(None, [cut(evidence.last_line())])))  # fmt: skip
