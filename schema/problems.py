@@ -97,19 +97,23 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def said(problem: Problem) -> Problem:
-    """The problem in text that every file, database and terminal takes, however odd the document's keys are."""
+    """The problem in one line of harmless text, however odd the document's keys are; the pointer stays exact."""
+    pointer = "/".join(shortened(step, _KEY_CHARACTERS) for step in problem.pointer.split("/"))
     return replace(
         problem,
-        pointer=_storable("/".join(shortened(step, _KEY_CHARACTERS) for step in problem.pointer.split("/"))),
-        message=_storable(re.sub("^the document", "The document", problem.message)),
-        found=_storable(problem.found),
-        allowed=_storable(problem.allowed),
-        suggestion=_storable(problem.suggestion),
+        pointer=pointer.replace("\0", "\\u0000").encode("utf-8", "backslashreplace").decode(),
+        message=_printable(re.sub("^the document", "The document", problem.message)),
+        found=_printable(problem.found),
+        allowed=_printable(problem.allowed),
+        suggestion=_printable(problem.suggestion),
     )
 
 
-def _storable(text: str) -> str:
-    return text.replace("\0", "\\u0000").encode("utf-8", "backslashreplace").decode("utf-8")
+def _printable(text: str) -> str:
+    """Control characters would reach terminals, bidirectional ones mislead readers, half ones cannot be stored."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
 
 
 def capped(problems: Iterable[Problem], left_out: int = 0) -> list[Problem]:

@@ -1,0 +1,74 @@
+"""Documents for the tests of this floor."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+from schema import Problem, check
+
+# A busy machine is no defect: no limit of time for one example.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+TOOLS = ("aider", "claude", "codex", "gemini", "git", "opencode", "shell", "tests")
+
+# The job of the Quick Reference, letter for letter.
+REFERENCE = """{
+  "job_id": "job-2025-11-21-001",
+  "run_id": "run-2025-11-21",
+  "workstream_id": "ws-my-feature",
+  "tool": "aider",
+  "command": {
+    "exe": "aider",
+    "args": ["--message", "Fix the bug"]
+  },
+  "env": {
+    "OLLAMA_API_BASE": "http://127.0.0.1:11434"
+  },
+  "paths": {
+    "repo_root": ".",
+    "working_dir": ".",
+    "log_file": "logs/job.log",
+    "error_report": "logs/job.error.json"
+  },
+  "metadata": {
+    "timeout_seconds": 600,
+    "retry_policy": "escalate_to_codex"
+  }
+}
+"""
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    """The reference's job with other values: `job(metadata__priority="low")`; None takes a key away."""
+    document = copy.deepcopy(json.loads(REFERENCE))
+    for name, value in changes.items():
+        *way, last = name.split("__")
+        place = document
+        for step in way:
+            place = place[step]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return document
+
+
+def problems(**changes: Any) -> dict[str, Problem]:
+    """What is wrong with that job, by pointer; a pointer has one problem at most."""
+    found = check(job(**changes), tools=TOOLS).problems
+    by_pointer = {problem.pointer: problem for problem in found}
+    assert len(by_pointer) == len(found), found
+    return by_pointer
+
+
+def only(**changes: Any) -> Problem:
+    (problem,) = problems(**changes).values()
+    return problem
+
+
+def warnings(**changes: Any) -> list[Problem]:
+    report = check(job(**changes), tools=TOOLS)
+    assert report.ok, report.problems
+    return report.warnings
