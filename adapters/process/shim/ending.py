@@ -1,0 +1,49 @@
+"""The last act: what happened, on disk and told to the worker."""
+
+import os
+import resource
+import time
+
+from .channel import Events
+from .record import ExitRecord
+from .sink import LogError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+LAST_WORDS_S = 2.0  # for a worker that is slow to read; the record on disk does not depend on it
+
+
+def facts(spec: "dict[str, Any]", ended_by: str, error: str, started_at: float, started: float) -> "dict[str, Any]":
+    """What every ending says, also one of a run that never began."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "marker": spec.get("marker"),
+        "ended_by": ended_by,
+        "error": error,
+        "started_at": started_at,
+        "ended_at": time.time(),
+        "duration_s": time.monotonic() - started,
+        "rusage": {"user_s": used.ru_utime, "system_s": used.ru_stime, "max_rss_kb": float(used.ru_maxrss)},
+    }
+
+
+def publish(ending: "dict[str, Any]", record: ExitRecord | None, events: Events) -> None:
+    """The disk first: what the worker hears must be there when it looks."""
+    if record is not None:
+        try:
+            record.write(ending)
+        except OSError as error:
+            ending["error"] = f"{ending['error']} The ending could not be recorded: {os.strerror(error.errno or 0)}."
+    events.tell("exit", **ending)
+    events.finish(LAST_WORDS_S)
+
+
+def refuse(spec: "dict[str, Any]", cause: str, error: str, events: Events) -> None:
+    """End a run that never began."""
+    try:
+        record: ExitRecord | None = ExitRecord(spec["attempt_dir"])
+    except (LogError, OSError, KeyError):
+        record = None
+    publish(facts(spec, cause, error, time.time(), time.monotonic()), record, events)

@@ -1,0 +1,41 @@
+"""What the tool reads on stdin: nothing, or a text of any size, written as fast as the tool takes it."""
+
+import os
+import select
+
+from . import kernel
+
+
+class Feed:
+    def __init__(self, poll: select.poll, text: bytes | None) -> None:
+        self._poll, self._left = poll, memoryview(text or b"")
+        self.fd = -1
+        if text is None:
+            self.reader = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            return
+        self.reader, self.fd = os.pipe()
+        kernel.widen_pipe(self.fd)
+        os.set_blocking(self.fd, False)
+
+    def tool_started(self) -> None:
+        os.close(self.reader)
+        if self.fd >= 0:
+            self._poll.register(self.fd, select.POLLOUT)
+            self.push()
+
+    def push(self) -> None:
+        """Write what fits. A tool that closes its stdin early has read enough."""
+        try:
+            while self._left:
+                self._left = self._left[os.write(self.fd, self._left[: 1 << 20]) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._left = memoryview(b"")
+        self.close()
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            self._poll.unregister(self.fd)
+            os.close(self.fd)
+            self.fd = -1

@@ -1,0 +1,171 @@
+"""The log as it is written: bytes, index, error lines, and a bound on the whole."""
+
+import os
+import time
+
+from .findings import Finding, Findings, FindingsFile
+from .index import ENTRY, LineIndex
+from .quota import Tail
+from .sink import LogError, Sink, open_copy, open_own, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+LOG, INDEX, ERRORS = "output.log", "output.idx", "errors.idx"
+
+
+class LogWriter:
+    """Writes output.log (and the job's copy), output.idx and errors.idx. Raises LogError once, then takes no more.
+
+    Three quarters of the limit are written as they come; of what follows only the last quarter is kept, and joined
+    to the log at the end, behind a line that says how much is missing. The log itself only grows.
+    """
+
+    def __init__(self, spec: "dict[str, Any]") -> None:
+        self._directory, self._limit = spec["attempt_dir"], spec["max_log_bytes"]
+        self._head_limit = self._limit - self._limit // 4
+        self._sink = Sink(_targets(spec))
+        self._index_fd = open_own(self._directory, INDEX)
+        self._findings_file = FindingsFile(open_own(self._directory, ERRORS))
+        self._counter, self._findings = LineIndex(), Findings()
+        self._tail: Tail | None = None
+        self._late: list[Finding] = []  # error lines of the tail: their place is known at the end
+        self._head_lines, self._head_is_whole = 0, True
+        self._shift = 0  # lines of the log minus lines of the output, once a middle is left out
+        self.broken = False
+        self.skipped = 0  # bytes that are not in the log: left out of the middle, or come when it could not be written
+
+    @property
+    def size(self) -> int:
+        return self._sink.size
+
+    @property
+    def seen(self) -> int:
+        """Everything that came, kept or not: grows with the output."""
+        return self._counter.size + self.skipped
+
+    @property
+    def lines(self) -> int:
+        return self._counter.lines + self._shift
+
+    @property
+    def at_line_start(self) -> bool:
+        return self._counter.at_line_start
+
+    @property
+    def first_error_line(self) -> int | None:
+        return self._findings_file.first_line
+
+    def write(self, data: bytes, now: float) -> None:
+        if self.broken:
+            self.skipped += len(data)
+        else:
+            self._guard(lambda: self._write(data, now), len(data))
+
+    def close(self) -> None:
+        """Join the kept tail to the log. A disk that is full now costs the tail, not the ending."""
+        try:
+            if not self.broken:
+                self._guard(self._finish, 0)
+        finally:
+            self._sink.close()
+            self._findings_file.close()
+            os.close(self._index_fd)
+
+    def _guard(self, action: "Callable[[], None]", size: int) -> None:
+        try:
+            action()
+        except (LogError, OSError) as error:
+            self.broken = True
+            self.skipped += size
+            raise error if isinstance(error, LogError) else LogError(f"The log cannot be written: {error}.") from error
+
+    def _write(self, data: bytes, now: float) -> None:
+        if self._tail is None:
+            room = self._head_limit - self._sink.size
+            if len(data) <= room:
+                self._to_head(data, now)
+                return
+            data = self._fill_head(data, room, now)
+            self._head_lines, self._head_is_whole = self._counter.lines, self._counter.at_line_start
+            line = self._counter.newlines + 1
+            self._tail = Tail(self._directory, self._limit // 4, self._counter.size, line)
+        self._to_tail(self._tail, data, now)
+
+    def _fill_head(self, data: bytes, room: int, now: float) -> bytes:
+        """Write what fits, in whole lines if there are any; returns the rest."""
+        fits = data.rfind(b"\n", 0, room) + 1
+        if not fits and not (self._counter.at_line_start and self._sink.size):
+            fits = room
+        if fits:
+            self._to_head(data[:fits], now)
+        return data[fits:]
+
+    def _to_head(self, data: bytes, now: float) -> None:
+        self._sink.write(data)  # before its index: a reader never finds an entry without its line
+        line, offset = self._counter.newlines + 1, self._counter.size
+        self._put_index(self._counter.feed(data, now, time.time_ns() // 1000))
+        for finding in self._findings.feed(data, line, offset):
+            self._findings_file.put(finding)
+
+    def _to_tail(self, tail: Tail, data: bytes, now: float) -> None:
+        while data:
+            line, offset = self._counter.newlines + 1, self._counter.size
+            part = data[: tail.room(offset, line)]
+            tail.write(part, self._counter.feed(part, now, time.time_ns() // 1000))
+            self._late += self._findings.feed(part, line, offset)
+            data = data[len(part) :]
+
+    def _put_index(self, entries: list[tuple[int, int, int]]) -> None:
+        if entries:
+            write_all(self._index_fd, b"".join(ENTRY.pack(*entry) for entry in entries), "The log's index")
+
+    def _finish(self) -> None:
+        self._late += self._findings.flush(self._counter.newlines + 1, self._counter.size)
+        if self._tail is not None:
+            self._join(self._tail)
+        gap_line = self._head_lines + 1
+        for finding in self._late:
+            if self._tail is not None and finding.offset < self._tail.start:
+                self._findings_file.put(Finding(gap_line, finding.offset, finding.text), left_out=True)
+            else:
+                offset = finding.offset + self._sink.size - self._counter.size
+                self._findings_file.put(Finding(finding.line + self._shift, offset, finding.text))
+
+    def _join(self, tail: Tail) -> None:
+        gap_at = self._sink.size
+        left_out = tail.start > gap_at
+        if left_out:
+            self._put_gap(tail)
+        shift = self._sink.size - tail.start
+        entries = [(line + self._shift, offset + shift, us) for line, offset, us in tail.entries()]
+        if left_out:
+            told_at = entries[0][2] if entries else time.time_ns() // 1000
+            entries.insert(0, (tail.line + self._shift, self._sink.size, told_at))
+        for piece in tail.content():
+            self._sink.write(piece)
+        self._put_index(entries)
+        tail.drop()
+
+    def _put_gap(self, tail: Tail) -> None:
+        tail.skip_cut_line()
+        self.skipped += tail.start - self._sink.size
+        lines = tail.line - 1 - self._head_lines
+        start = b"" if self._head_is_whole else b"\n"
+        text = (
+            f"[engine] {self.skipped} bytes in {lines} lines left out here; the log is limited to {self._limit} bytes\n"
+        )
+        self._sink.write(start + text.encode())
+        self._shift = self._head_lines + 2 - tail.line
+
+
+def _targets(spec: "dict[str, Any]") -> list[tuple[int, str]]:
+    path = spec.get("copy_to")
+    targets = []
+    if path:  # first, so that a refusal leaves nothing behind
+        fd = open_copy(path, spec.get("copy_roots") or [], bool(spec.get("copy_append")))
+        targets.append((fd, f"The job's log file {path} (paths.log_file)"))
+    own = os.path.join(spec["attempt_dir"], LOG)  # noqa: PTH118
+    return [(open_own(spec["attempt_dir"], LOG), own), *targets]

@@ -1,0 +1,171 @@
+"""One run from its start to its record: a single thread, one poll, and clocks that nobody can set back."""
+
+import binascii
+import os
+import select
+import signal
+import time
+
+from . import ending, spawn, tree
+from .channel import Events, Orders
+from .family import Family
+from .feed import Feed
+from .logfile import LogWriter
+from .output import Output
+from .reaper import Reaper
+from .record import ExitRecord
+from .sink import LogError
+from .stop import LEFTOVER_GRACE_S, Stopper
+from .timers import Timers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PROGRESS_S = 0.2
+SELF_ENDED = "exit"
+
+
+class Run:
+    """What one `run` order asked for. Raises LogError or SpawnError if it is refused before anything runs."""
+
+    def __init__(self, spec: "dict[str, Any]", orders: Orders, events: Events, wakeup: int) -> None:
+        self._spec, self._orders, self._events, self._wakeup = spec, orders, events, wakeup
+        self._started_at, self._started = time.time(), time.monotonic()
+        self._cause = self._error = ""
+        self._signals = self._told = 0
+        self._told_at = self._stop_in = 0.0
+        text = spec.get("stdin_b64")
+        self._text = None if text is None else binascii.a2b_base64(text)
+        self._timers = Timers(spec, self._started)
+        self._account = spawn.Account(spec.get("user"))
+        self._reaper = Reaper()
+        self._stopper = Stopper(self._reaper, spec["marker"], self._account.uids)
+        os.umask(spec["umask"])
+        os.makedirs(spec["attempt_dir"], mode=0o700, exist_ok=True)  # noqa: PTH103
+        self._log = LogWriter(spec)
+        self._record = ExitRecord(spec["attempt_dir"])
+        self._poll = select.poll()
+        self._output = Output(spec, self._poll, self._log)
+        self._feed = Feed(self._poll, self._text)
+        self._family: Family | None = None
+
+    def carry_out(self) -> None:
+        """Never raises: whatever happens, the tree is stopped and the ending is recorded."""
+        try:
+            self._start()
+            while not self._stopper.done:
+                self._turn()
+        except spawn.SpawnError as error:
+            self._abort("spawn_error", str(error))
+        except LogError as error:
+            self._abort("log_error", str(error))
+        except Exception as error:
+            self._abort("spawn_error", f"The shim failed: {type(error).__name__}: {error}.")
+        self._end()
+
+    def _start(self) -> None:
+        pid = spawn.start(self._spec, self._account, self._feed.reader, *self._output.writers)
+        self._reaper.main_pid, started = pid, tree.starttime_of(pid)
+        self._stopper.since_tick = started
+        self._family = Family(self._spec, pid, started, self._started_at)
+        self._events.tell("started", pid=pid, starttime=started, shim_pid=os.getpid())
+        self._feed.tool_started()
+        self._output.tool_started()
+        self._poll.register(self._orders.fd, select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        wait = min(self._timers.next_in(now), self._output.tick(now))
+        if self._stopper.begun_at is not None:
+            wait = min(wait, self._stop_in)
+        elif self._told != self._log.seen:
+            wait = min(wait, max(0.0, self._told_at + PROGRESS_S - now))
+        for fd, _ in self._poll.poll(wait * 1000):
+            self._handle(fd, time.monotonic())
+        now = time.monotonic()
+        self._reaper.collect()
+        self._watch(now)
+        self._tell_progress(now)
+        if self._stopper.begun_at is not None:
+            self._stop_in = self._stopper.step(now)
+
+    def _handle(self, fd: int, now: float) -> None:
+        if fd == self._orders.fd:
+            self._obey(now)
+        elif fd == self._wakeup:
+            self._take_signals(now)
+        elif fd == self._feed.fd:
+            self._feed.push()
+        elif self._output.handle(fd, now):
+            self._timers.output_came(now)
+
+    def _obey(self, now: float) -> None:
+        for order in self._orders.read():
+            if order.get("op") == "extend":
+                self._timers.extend(_seconds(order.get("s"), 0.0))
+            elif order.get("op") == "cancel":
+                self._stop("cancel", _seconds(order.get("grace"), self._spec["grace_s"]), now)
+        if self._orders.ended:
+            self._poll.unregister(self._orders.fd)
+            self._stop("lifeline", 0.0, now, "The worker went away while the tool ran.")
+
+    def _take_signals(self, now: float) -> None:
+        if any(number != signal.SIGCHLD for number in os.read(self._wakeup, 4096)):
+            self._signals += 1
+            self._stop("cancel", self._spec["grace_s"] if self._signals == 1 else 0.0, now)
+
+    def _watch(self, now: float) -> None:
+        """What ends a run without being asked."""
+        grace_s = self._spec["grace_s"]
+        if self._output.error:
+            self._stop("log_error", grace_s, now, self._output.error)
+        if self._timers.dead_man_rang():
+            self._stop("deadman", 0.0, now, "The worker did not extend the run in time.")
+        if self._reaper.main_ended:
+            self._stop(SELF_ENDED, LEFTOVER_GRACE_S, now)
+        elif not self._cause and (expired := self._timers.expired(now)):
+            self._stop(expired[0], grace_s, now, expired[1])
+        if self._family is not None and not self._cause:
+            self._family.refresh(now)
+
+    def _stop(self, cause: str, grace_s: float, now: float, error: str = "") -> None:
+        """The first cause is the one that is told, but a log that was lost is told rather than a good end."""
+        if not self._cause or (cause == "log_error" and self._cause == SELF_ENDED):
+            self._cause, self._error = cause, error
+        if cause != SELF_ENDED or self._cause == SELF_ENDED:  # an end within a stop's grace leaves that grace to others
+            self._stopper.begin(cause, grace_s, now)
+
+    def _tell_progress(self, now: float) -> None:
+        if self._told != self._log.seen and now - self._told_at >= PROGRESS_S:
+            self._told, self._told_at = self._log.seen, now
+            at = self._output.last_at
+            self._events.tell("progress", bytes=self._log.size, lines=self._log.lines, last_output_at=at)
+
+    def _abort(self, cause: str, error: str) -> None:
+        if not self._cause or self._cause == SELF_ENDED:
+            self._cause, self._error = cause, error
+        self._stopper.begin(cause, 0.0, time.monotonic())
+        while not self._stopper.done:
+            time.sleep(self._stopper.step(time.monotonic()))
+
+    def _end(self) -> None:
+        try:
+            self._output.finish(time.monotonic())
+            self._log.close()
+        except Exception as error:  # the ending must be told whatever became of the log
+            self._output.error = self._output.error or str(error)
+        if self._output.error and self._cause == SELF_ENDED:
+            self._cause, self._error = "log_error", self._output.error
+        stop, log = self._stopper, self._log
+        told = ending.facts(self._spec, self._cause, self._error, self._started_at, self._started)
+        told.update(exit_code=self._reaper.exit_code, signal=self._reaper.signal)
+        told.update(killed=stop.killed, survivors=stop.survivors, stop_s=stop.took_s)
+        told.update(log_bytes=log.size, log_lines=log.lines, log_skipped_bytes=log.skipped)
+        told["first_error_line"] = log.first_error_line
+        ending.publish(told, self._record, self._events)
+
+
+def _seconds(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and value >= 0 else default

@@ -1,0 +1,99 @@
+"""From the tool's pipes into the log. A log that fails never blocks the tool: the pipes are emptied all the same."""
+
+import select
+import time
+
+from .logfile import LogWriter
+from .sink import LogError
+from .streams import Lines, Pipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+DRAIN_S = 5.0  # for what is still in the pipes when every process of the tree is gone
+
+
+class Output:
+    def __init__(self, spec: "dict[str, Any]", poll: select.poll, log: LogWriter) -> None:
+        self._poll, self._log = poll, log
+        split = spec.get("streams") == "split"
+        self._pipes = [Pipe(spec.get("secrets") or []) for _ in range(2 if split else 1)]
+        self._lines = Lines(self._write) if split else None
+        self._paused: list[Pipe] = []
+        self._started = False
+        self.last_at: float | None = None  # epoch
+        self.error = ""
+
+    @property
+    def writers(self) -> tuple[int, int]:
+        return self._pipes[0].writer, self._pipes[-1].writer
+
+    def tool_started(self) -> None:
+        self._started = True
+        for pipe in self._pipes:
+            pipe.tool_started()
+            self._poll.register(pipe.fd, select.POLLIN)
+
+    def handle(self, fd: int, now: float) -> bool:
+        """Read once from the pipe `fd`; True if output came."""
+        for stream, pipe in enumerate(self._pipes):
+            if pipe.fd == fd and not pipe.ended:
+                return self._read(stream, pipe, now) > 0
+        return False
+
+    def tick(self, now: float) -> float:
+        """Resume paused pipes, write what waited; returns seconds to the next such moment."""
+        for pipe in [p for p in self._paused if p.resume_at <= now]:
+            self._paused.remove(pipe)
+            self._poll.register(pipe.fd, select.POLLIN)
+        moments = [pipe.resume_at for pipe in self._paused]
+        due = self._lines.tick(now) if self._lines else None
+        return max(0.0, min(moments + ([due] if due is not None else []), default=now + 60) - now)
+
+    def finish(self, now: float) -> None:
+        """The tree is gone: take the rest, end the log."""
+        bound = time.monotonic() + DRAIN_S
+        for stream, pipe in enumerate(self._pipes):
+            while not pipe.ended and time.monotonic() < bound:
+                if self._read(stream, pipe, now) == 0:
+                    break
+            self._close(stream, pipe, now)
+        for stream in range(len(self._pipes)):
+            if self._lines:
+                self._lines.flush(stream, now)
+
+    def _read(self, stream: int, pipe: Pipe, now: float) -> int:
+        count, data = pipe.read(now)
+        if count:
+            self.last_at = time.time()
+        self._put(stream, data, now)
+        if pipe.ended:
+            self._forget(pipe)
+        elif pipe.resume_at > now and pipe not in self._paused:
+            self._poll.unregister(pipe.fd)
+            self._paused.append(pipe)
+        return count
+
+    def _close(self, stream: int, pipe: Pipe, now: float) -> None:
+        if not pipe.ended:
+            self._forget(pipe)
+            self._put(stream, pipe.end(), now)
+
+    def _forget(self, pipe: Pipe) -> None:
+        if pipe in self._paused:
+            self._paused.remove(pipe)
+        elif self._started:
+            self._poll.unregister(pipe.fd)
+
+    def _put(self, stream: int, data: bytes, now: float) -> None:
+        if data and self._lines:
+            self._lines.feed(stream, data, now)
+        elif data:
+            self._write(data, now)
+
+    def _write(self, data: bytes, now: float) -> None:
+        try:
+            self._log.write(data, now)
+        except LogError as error:
+            self.error = str(error)
