@@ -137,7 +137,7 @@ class ToolAdapter:
 
     def validate_job(self, job: Job) -> bool:
         """Whether `job` is a valid document for this tool; says nothing about this host."""
-        if job.get("tool") != self.name or not schema.check(job, tools=[self.name]).ok:
+        if job.get("tool") != self.name or not schema.check(job).ok:
             return False
         return not self.executables or executable.is_known(job["command"]["exe"], self.executables)
 

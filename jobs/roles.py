@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps as installed
+
 SCOPES = ("read", "submit", "review", "operate", "administer")
 TOKEN_SCOPES = SCOPES[:4]
 PERMISSIONS = {
@@ -21,7 +23,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 ADMIN_APPS = ("jobs", "auth", "axes")  # what the admin role may edit on the admin site, once marked as staff
 
 
-def make_groups(using: str, apps: Any, **_: Any) -> None:
+def make_groups(using: str, apps: Any = installed, **_: Any) -> None:
     """A post_migrate handler: the permissions exist by then."""
     group_of = apps.get_model("auth", "Group").objects.using(using)
     permissions = apps.get_model("auth", "Permission").objects.using(using)

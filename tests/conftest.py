@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from tests import settings as test_settings
+
+# A busy machine must not make a test fail: figures come from the benchmark.
+hypothesis_settings.register_profile("engine", deadline=None, max_examples=60)
+hypothesis_settings.load_profile("engine")
 
 
 @pytest.fixture

@@ -22,6 +22,25 @@ CANCELLABLE = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RETRYING, JobStatu
 RETRYABLE = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.CANCELLED, JobStatus.REJECTED,
              JobStatus.BLOCKED, JobStatus.QUARANTINED, JobStatus.RETRYING)
 
+HOLDABLE = (JobStatus.QUEUED, JobStatus.WAITING)
+
+
+def require_possible(verb: str, job: Job) -> None:
+    """What the verb itself would refuse, asked beforehand: for a dry run, and for buttons."""
+    held = job.status == JobStatus.WAITING and job.on_hold
+    possible = {
+        "cancel": job.status in (*CANCELLABLE, JobStatus.CANCELLING),
+        "retry": job.status in RETRYABLE,
+        "escalate": job.status in RETRYABLE,
+        "hold": job.status in HOLDABLE,
+        "release": held or job.status == JobStatus.QUARANTINED,
+        "close": job.status == JobStatus.QUARANTINED,
+        "review": job.status == JobStatus.REVIEW,
+    }
+    if not possible[verb]:
+        raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}; it cannot be asked to {verb}.",
+                         state=job.status)
+
 
 def _locked(job: Job) -> Job:
     found = Job.objects.select_for_update(of=("self",)).select_related("workstream").filter(pk=job.pk).first()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import F
 
-from adapters.process import own_identity
+from adapters.process.sweep import own_identity
 from jobs import db
 from jobs.models import Job, Node, StepAttempt, ToolControl
 from jobs.queue.limits import Limits

@@ -24,6 +24,8 @@ def _rows(job: Job) -> list[Dependency]:
     rows = []
     for index, need in enumerate(job.metadata.get("depends_on") or []):
         pointer = f"/metadata/depends_on/{index}"
+        if need == job.job_id:
+            raise DependencyCycle(f"The jobs would wait for each other for ever: {job.job_id} needs {job.job_id}.")
         if isinstance(need, str):
             # The lock keeps the parent from ending between our look and our row.
             parent = Job.objects.select_for_update().filter(job_id=need).first()

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from adapters.process import own_identity
+from adapters.process.sweep import own_identity
 from jobs import db
 from jobs.errors import Refused
 from jobs.models import Job

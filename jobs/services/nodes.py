@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from django.conf import settings
 
 from adapters import registry
-from adapters.process import alive, own_identity
+from adapters.process.sweep import alive, own_identity
 from jobs import db
 from jobs.errors import Refused
 from jobs.models import Node

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db.models import F
 
-from adapters.process import Ending, Shim, kill_tree
+from adapters.process import Ending, Shim
+from adapters.process.sweep import kill_attempt
 from jobs import db
 from jobs.errors import LostLease
 from jobs.models import Job, StepAttempt
@@ -104,7 +105,7 @@ class Supervisor:
 
     def after_shim_death(self, fault: Exception) -> Ending:
         """The shim was killed: its tool died with it; what else carries the attempt's marker is ended here."""
-        swept = kill_tree(self.attempt.marker, grace_s=0)
+        swept = kill_attempt(self.attempt.directory, self.attempt.marker)
         self._quietly(self.shipper.finish)
         return Ending(
             "lifeline", error=str(fault), killed=swept.killed, survivors=swept.survivors, stop_s=swept.seconds,

@@ -9,7 +9,9 @@ from django.db.models import Q
 
 from adapters import registry
 from adapters.evidence import Evidence
-from adapters.process import Ending, alive, kill_tree, read_ending
+from adapters.process import Ending
+from adapters.process.runner import read_ending
+from adapters.process.sweep import alive, kill_attempt, read_pids
 from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import Refused
@@ -22,6 +24,8 @@ from jobs.states import ErrorState, JobStatus
 log = logging.getLogger("engine.upkeep")
 HEAL_S = 30.0
 _seen: dict[int, tuple[int, float]] = {}  # attempt -> (its beat, when this process saw it first, monotonic)
+_orphaned: dict[int, float] = {}  # attempt -> when its worker was found dead while its shim was still at work
+ORPHAN_S = 3.0
 _healed_at = 0.0
 
 
@@ -29,7 +33,11 @@ def tick() -> None:
     """One second's work: beat, rescue, promote, expire. Steps are apart, so that one that fails takes no other along."""
     global _healed_at
     nodes.beat()
-    for attempt in StepAttempt.objects.alive().select_related("job__workstream"):
+    living = list(StepAttempt.objects.alive().select_related("job__workstream"))
+    for memory in (_seen, _orphaned):
+        for gone in memory.keys() - {attempt.pk for attempt in living}:
+            del memory[gone]  # type: ignore[attr-defined]
+    for attempt in living:
         _guarded(lambda attempt=attempt: _look_after(attempt))
     for job in Job.objects.filter(status=JobStatus.RETRYING, not_before__lte=db.now()).order_by("not_before")[:200]:
         _guarded(lambda job=job: move(job, JobStatus.QUEUED))
@@ -52,11 +60,18 @@ def _look_after(attempt: StepAttempt) -> None:
     if attempt.worker_pid is None:
         return  # recorded by a program through the store; nobody here runs it
     if attempt.host == settings.ENGINE_NODE and not alive(attempt.worker_pid, attempt.worker_started or 0):
-        rescue(attempt, "its worker process died")
+        if _shim_has_ended(attempt):
+            rescue(attempt, "its worker process died")
     elif _silent_for(attempt) > settings.ENGINE_LEASE_S:
         rescue(attempt, f"its worker was silent for {settings.ENGINE_LEASE_S:g} s")
-    if attempt.pk in _seen and attempt.completed_at:
-        del _seen[attempt.pk]
+
+
+def _shim_has_ended(attempt: StepAttempt) -> bool:
+    """A shim whose worker died ends the tree and writes exit.json; it gets a moment for that, so that nothing true is lost."""
+    pids = read_pids(attempt.directory)
+    if not alive(pids.get("shim_pid", 0), pids.get("shim_starttime", 0)):
+        return True
+    return time.monotonic() - _orphaned.setdefault(attempt.pk, time.monotonic()) > ORPHAN_S
 
 
 def _silent_for(attempt: StepAttempt) -> float:
@@ -65,8 +80,6 @@ def _silent_for(attempt: StepAttempt) -> float:
     if beat != attempt.beat:
         _seen[attempt.pk] = (attempt.beat, time.monotonic())
         return 0.0
-    if len(_seen) > 10_000:
-        _seen.clear()
     return time.monotonic() - since
 
 
@@ -74,7 +87,7 @@ def rescue(attempt: StepAttempt, cause: str, *, by: str = "upkeep") -> None:
     """End what is left of the attempt here; settle what it recorded, or close it as lost."""
     ending: Ending | None = None
     if attempt.host == settings.ENGINE_NODE:
-        swept = kill_tree(attempt.marker, grace_s=0)
+        swept = kill_attempt(attempt.directory, attempt.marker)
         ending = read_ending(attempt.directory)
         survivors = swept.survivors
     else:

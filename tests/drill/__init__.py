@@ -1,0 +1,1 @@
+"""`make drill`: jobs run while workers, clusters and database connections are killed at random; then every promise is checked."""
