@@ -55,7 +55,7 @@ class AgentAdapter(ToolAdapter):
 
     def failed(self, ending: Ending, evidence: Evidence, said: str, status: int | None = None) -> Verdict:
         """A failure in the tool's own words, or in the last words of its log."""
-        text = said or evidence.last_line()
+        text = said or rules.telling_line(evidence)
         return (
             rules.api_failure(text, status, f"{self.name}:error", ending.ended_at)
             or rules.signalled(ending)

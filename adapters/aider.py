@@ -22,6 +22,7 @@ PLAIN = ("--yes-always", "--no-suggest-shell-commands", "--no-check-update", "--
 # Where aider keeps its own files, instead of in the repository.
 OWN_FILES = {"--analytics-log": "analytics.jsonl", "--chat-history-file": "chat.md", "--input-history-file": "input",
              "--llm-history-file": "llm.log"}  # fmt: skip
+ENV_FILE = "aider.env"
 WAITING = ("--gui", "--browser", "--watch-files", "--copy-paste", "--apply-clipboard-edits")
 MESSAGE, MESSAGE_FILE = ("--message", "--msg", "-m"), ("--message-file", "-f")
 # The key's provider is where the key goes, whatever a repository's .env says.
@@ -81,7 +82,7 @@ class AiderAdapter(AgentAdapter):
         for key, (base, address) in BASES.items():
             if key in kept:
                 kept.setdefault(base, address)
-        path = draft.attempt_dir / "aider.env"
+        path = draft.attempt_dir / ENV_FILE
         path.touch(mode=0o600)
         path.write_text("".join(f"{name}={_quoted(text)}\n" for name, text in kept.items()), encoding="utf-8")
         return path
@@ -101,6 +102,11 @@ class AiderAdapter(AgentAdapter):
         command = super().form_to_command(values)
         command["args"] += values.get("files", "").split()
         return command
+
+    def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
+        # It has ended: the keys need not lie there any longer.
+        (evidence.attempt_dir / ENV_FILE).unlink(missing_ok=True)
+        return super().classify(job, ending, evidence)
 
     def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
         reading = aider_log.Reading()

@@ -32,7 +32,7 @@ class Draft:
 
     args: list[str]
     stdin: bytes | None
-    env: Mapping[str, str]
+    env: dict[str, str]
     cwd: Path
     attempt_dir: Path
     job: Job
@@ -96,13 +96,20 @@ class ToolAdapter:
         draft = Draft([str(word) for word in command.get("args") or ()], stdin, env.values, places.working_dir,
                       ctx.attempt_dir, job)  # fmt: skip
         self.check(draft)
-        values = dict(env.values)
         if not raw:
             self.add_to(draft)
-            values.update(self._identity(draft))
+            draft.env.update(self._identity(draft))
         argv = [exe, *draft.args]
-        return Command(argv, values, str(places.working_dir), draft.stdin, self.streams, self.default_idle_s,
-                       [_shown(word, env.secrets) for word in argv], env.secrets)  # fmt: skip
+        return Command(
+            argv,
+            draft.env,
+            str(places.working_dir),
+            draft.stdin,
+            self.streams,
+            self.default_idle_s,
+            [_shown(word, env.secrets) for word in argv],
+            env.secrets,
+        )
 
     def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
         if verdict := rules.engine_ended(ending):

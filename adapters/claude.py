@@ -70,7 +70,7 @@ class ClaudeAdapter(AgentAdapter):
         if verdict.reason in (Reason.QUOTA, Reason.RATE_LIMITED):
             verdict = replace(verdict, reset_at=verdict.reset_at or reset_at)
         details = {"session_id": end.get("session_id"), "turns": end.get("num_turns"),
-                   "denials": _denied(end), "text": rules.cut(str(end.get("result") or ""), 2000)}  # fmt: skip
+                   "denials": _denied(end), "text": str(end.get("result") or "")[:2000]}  # fmt: skip
         return replace(verdict, usage=_usage(end), details={**verdict.details, **details})
 
     def _by_result(self, end: dict[str, Any], ending: Ending, evidence: Evidence) -> Verdict:

@@ -83,7 +83,7 @@ class CodexAdapter(AgentAdapter):
             elif kind == "item.completed" and item.get("status") == "declined":
                 declined.append(rules.cut(str(item.get("command") or item.get("type"))))
         verdict = self._by_end(end, said, declined, ending, evidence, thread is not None)
-        details = {"session_id": thread, "denials": declined, "text": rules.cut(text, 2000)}
+        details = {"session_id": thread, "denials": declined, "text": text[:2000]}
         if "resume" in ((job.get("command") or {}).get("args") or ()):
             details["usage_is_cumulative"] = True
         return replace(verdict, usage=usage, details={**verdict.details, **details})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters import flags, rules
-from adapters.agent import AgentAdapter
+from adapters.agent import LONG, AgentAdapter
 from adapters.base import Draft, Job, JobResult
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence, mapping
@@ -37,7 +37,8 @@ class GeminiAdapter(AgentAdapter):
     own_env = {"GEMINI_CLI_NO_RELAUNCH": "true"}
     valued = frozenset({"-m", "--model", "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format",
                         "--approval-mode", "--session-id", "-r", "--resume", "-e", "--extensions",
-                        "--include-directories", "--allowed-tools", "--allowed-mcp-server-names", "--policy"})  # fmt: skip
+                        "--include-directories", "--allowed-tools", "--allowed-mcp-server-names",
+                        "--policy"})  # fmt: skip
 
     def check(self, draft: Draft) -> None:
         if flags.has(draft.args, "-i", "--prompt-interactive"):
@@ -54,6 +55,13 @@ class GeminiAdapter(AgentAdapter):
         if self.may_write(draft.job) and not flags.has(draft.args, "--approval-mode", "-y", "--yolo"):
             # In its default mode a headless gemini is not offered any tool that edits, says so to nobody, and exits 0.
             draft.add("--approval-mode", "auto_edit")
+        if "GEMINI_API_KEY" in draft.env:
+            # It fills what is not set from the repository's .env, which could send the key elsewhere; empty is set.
+            draft.env.setdefault("GOOGLE_GEMINI_BASE_URL", "")
+        at = self.prompt_at(draft.args)
+        if at is not None and draft.stdin is None and len(draft.args[at].encode()) > LONG:
+            draft.stdin = draft.args[at].encode()
+            del draft.args[at - 1 : at + 1]
 
     def prompt_at(self, args: Sequence[str]) -> int | None:
         for index, word in enumerate(args[:-1]):
@@ -62,7 +70,7 @@ class GeminiAdapter(AgentAdapter):
         return super().prompt_at(args)
 
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
-        return {"exe": "gemini", "args": ["-p", prompt]}
+        return {"exe": "gemini", "args": [], "stdin": prompt}
 
     def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
         session, end, said, text, failed_tools, began = None, None, "", "", [], False
@@ -83,7 +91,7 @@ class GeminiAdapter(AgentAdapter):
         verdict = self._by_end(end, said, failed_tools, ending, evidence, began)
         stats = mapping((end or {}).get("stats"))
         usage = {ours: stats[theirs] for ours, theirs in USAGE.items() if theirs in stats}
-        details = {"session_id": session, "tool_errors": failed_tools[-5:], "text": rules.cut(text, 2000)}
+        details = {"session_id": session, "tool_errors": failed_tools[-5:], "text": text[:2000]}
         return replace(verdict, usage=usage, details={**verdict.details, **details})
 
     def _by_end(

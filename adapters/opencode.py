@@ -51,7 +51,7 @@ class OpencodeAdapter(AgentAdapter):
         return words[0] if words else None
 
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
-        return {"exe": "opencode", "args": ["run", prompt]}
+        return {"exe": "opencode", "args": ["run"], "stdin": prompt}
 
     def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
         usage: dict[str, Any] = {}
@@ -72,7 +72,7 @@ class OpencodeAdapter(AgentAdapter):
                 if any(word in text.lower() for word in DENIALS):
                     denied.append(rules.cut(f"{part.get('tool')}: {text}"))
         verdict = self._by_end(last, error, denied, ending, evidence, began)
-        details = {"session_id": session, "denials": denied[-5:], "text": rules.cut(text, 2000)}
+        details = {"session_id": session, "denials": denied[-5:], "text": text[:2000]}
         return replace(verdict, usage=usage, details={**verdict.details, **details})
 
     def _by_end(

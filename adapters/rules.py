@@ -60,6 +60,7 @@ SENTENCES = {
 }
 
 STATUS_IN_TEXT = re.compile(r"(?:status|http|code|error)\W{0,3}(?:code\W{0,3})?([45]\d\d)\b", re.IGNORECASE)
+ERROR_LINE = re.compile(r"(?:[\w./-]+: )?(?:fatal|error|unknown|unexpected|invalid)\b[^=]*:? .", re.IGNORECASE)
 RELATIVE = re.compile(
     r"(?:retry|try again|resets?|available)[^.\n]{0,30}?\b(?:in|after)\b:?\s+"
     r"(?:(\d+)\s*h\w*[ ,]*)?(?:(\d+)\s*m(?!s)\w*[ ,]*)?(?:(\d+(?:\.\d+)?)\s*(ms|s)?)?", re.IGNORECASE)  # fmt: skip
@@ -149,10 +150,16 @@ def by_exit_code(ending: Ending, evidence: Evidence) -> Verdict:
 
 
 def failed_exit(ending: Ending, evidence: Evidence, said: str = "") -> Verdict:
-    """A non-zero exit: `said` or else the last line of the log tells most."""
-    last = cut(said or evidence.last_line())
-    summary = cut(f"Exit code {ending.exit_code}: {last}" if last else f"Exit code {ending.exit_code} and no output")
-    return Verdict(Reason.EXIT_CODE, summary, f"exit:{ending.exit_code}", (last,) if last else ())
+    """A non-zero exit: `said`, or what the log says last."""
+    told = cut(said or telling_line(evidence))
+    summary = cut(f"Exit code {ending.exit_code}: {told}" if told else f"Exit code {ending.exit_code} and no output")
+    return Verdict(Reason.EXIT_CODE, summary, f"exit:{ending.exit_code}", (told,) if told else ())
+
+
+def telling_line(evidence: Evidence) -> str:
+    """The last line that calls itself an error, which often stands above a page of usage; else the last line."""
+    lines = [line.strip() for line in evidence.tail(32 * 1024).splitlines()[-100:] if line.strip()]
+    return next((line for line in reversed(lines) if ERROR_LINE.match(line)), lines[-1] if lines else "")
 
 
 def done(rule: str, evidence: Evidence, said: str = "Done", details: Mapping[str, Any] | None = None) -> Verdict:

@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,8 +49,7 @@ class ModelServer:
         self._used: dict[int, int] = {}
         self._lock = threading.Lock()
         handler = type("BoundHandler", (Handler,), {"owner": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._http.daemon_threads = True
+        self._http = Listener(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
@@ -78,6 +78,15 @@ class ModelServer:
             spent = self._used[number] > rule.get("times", self._used[number])
             return {"reply": "", **rule, "status": 200 if spent else rule.get("status", 200)}
         return {"reply": "I do not know what to do.", "status": 200}
+
+
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is killed leaves its connection open; that is no news. Anything else is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Handler(BaseHTTPRequestHandler):
