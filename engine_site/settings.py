@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "jobs.audit.middleware",
+    "jobs.api.frame.middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -168,6 +169,7 @@ ENGINE_LOG_COPY_BYTES = int(env.number("ENGINE_LOG_COPY_MB", 4, 0) * 1_000_000)
 ENGINE_CIRCUIT_FAILURES = int(env.number("ENGINE_CIRCUIT_FAILURES", 5, 1))
 ENGINE_CIRCUIT_OPEN_S = env.number("ENGINE_CIRCUIT_OPEN_S", 60)
 ENGINE_RETENTION_DAYS = int(env.number("ENGINE_RETENTION_DAYS", 90))
+ENGINE_API_RATE = int(env.number("ENGINE_API_RATE", 600))  # requests a minute for each token; 0 lifts the limit
 
 Q_CLUSTER = {
     "name": "engine",

@@ -3,7 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from engine_site.api import api
+from jobs.api.docs import docs
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/docs", docs, name="api-docs"),
+    path("api/v1/", api.urls),
     path("", include("jobs.pages.urls")),
 ]
+handler403 = "jobs.pages.handlers.forbidden"
+handler404 = "jobs.pages.handlers.not_found"
+handler500 = "jobs.pages.handlers.broken"

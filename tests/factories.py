@@ -4,7 +4,7 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from jobs.models import Job, Run, StepAttempt, Workstream
@@ -28,9 +28,12 @@ def make_document(**changes: Any) -> dict[str, Any]:
     }
 
 
-def make_user(name: str = "mara", *, admin: bool = False) -> User:
+def make_user(name: str = "mara", *, admin: bool = False, role: str = "") -> User:
     make = User.objects.create_superuser if admin else User.objects.create_user
-    return make(name, f"{name}@example.invalid", "correct horse")
+    user = make(name, f"{name}@example.invalid", "correct horse")
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    return user
 
 
 def make_run(run_id: str = "run-1", **fields: Any) -> Run:

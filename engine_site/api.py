@@ -1,0 +1,27 @@
+"""The map of the API."""
+
+from jobs.api import (
+    attempts,
+    error_kinds,
+    errors,
+    events,
+    jobs,
+    queues,
+    runs,
+    tokens,
+    tools,
+    verbs,
+    workers,
+    workstreams,
+)
+from jobs.api.openapi import new_api
+
+api = new_api()
+errors.install(api)
+# Verbs first: /jobs/bulk is no job.
+for prefix, router in (
+    ("/jobs", verbs.router), ("/jobs", jobs.router), ("/runs", runs.router), ("/workstreams", workstreams.router),
+    ("/attempts", attempts.router), ("/events", events.router), ("/errors", error_kinds.router),
+    ("/tools", tools.router), ("/workers", workers.router), ("/queues", queues.router), ("/tokens", tokens.router),
+):  # fmt: skip
+    api.add_router(prefix, router)

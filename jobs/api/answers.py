@@ -1,0 +1,51 @@
+"""What an operation may answer: one shape for every refusal, and the list of them for the document."""
+
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+PROBLEM = "application/problem+json"
+
+
+class ProblemItem(Schema):
+    """One fault of the request: where, what was found, what is allowed instead."""
+
+    pointer: str = Field("", description="JSON pointer into the document, or the parameter's place and name")
+    message: str
+    found: str = ""
+    allowed: str = ""
+    suggestion: str = ""
+    line: int | None = None
+
+
+class Problem(Schema):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(examples=["urn:engine:problem:wrong_state"])
+    title: str
+    status: int
+    detail: str = Field(examples=["Job job-17 cannot be cancelled: it ended as completed."])
+    code: str = Field(examples=["wrong_state"])
+    request_id: str = ""
+    problems: list[ProblemItem] = []
+    state: str = Field("", description="the state that the thing is in, when that is the reason")
+
+
+def answers(ok: Any, *refusals: int, status: int = 200, body: bool = False) -> dict[int, Any]:
+    """`ok`, the refusals named, and those that every operation shares; one that reads a `body` may find it bad."""
+    shared = {401, 403, 422, 429, 500, *({400, 413} if body else ())}
+    return {status: ok} | dict.fromkeys(sorted(shared | set(refusals)), Problem)
+
+
+def _sane(moment: AwareDatetime) -> AwareDatetime:
+    if not 1970 < moment.year < 2200:
+        raise ValueError("use a date between 1971 and 2199")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+RowId = Annotated[int, Field(ge=1, le=2**53)]
+Wait = Annotated[float, Field(ge=0, le=60, description="seconds to wait for the end before answering")]

@@ -1,0 +1,167 @@
+"""Jobs: submit, list, look, wait."""
+
+import time
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Header, Query, Router, Schema
+from ninja.responses import Response
+from pydantic import Field, StringConstraints
+
+import schema
+from jobs import db
+from jobs.access import Actor
+from jobs.api.answers import Key, Moment, ProblemItem, Text, Wait, answers
+from jobs.api.auth import READ, SUBMIT, actor
+from jobs.api.job_shapes import JobDetail, JobOut
+from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.errors import InvalidDocument
+from jobs.models import Job
+from jobs.services import idempotency, submit
+from jobs.services.job_filter import JobFilter
+from jobs.states import FINAL, JobStatus
+
+router = Router(tags=["jobs"])
+LOOK_S = 0.25
+MOST_DOCUMENTS = 200
+STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
+IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
+
+
+class FilterQuery(Schema):
+    status: Text = Field("", description="states, or active, final, attention, unsuccessful; commas between")
+    tool: Text = Field("", description="tools, commas between")
+    run_id: Text = Field("", description="runs, commas between")
+    workstream_id: Text = Field("", description="workstreams, commas between")
+    queue: Text = Field("", description="queues, commas between")
+    priority: Text = Field("", description="critical, high, normal, low; commas between")
+    reason: Text = Field("", description="reasons, commas between")
+    submitted_by: Text = Field("", description="people, commas between")
+    q: Text = Field("", description="a part of the id or the title")
+    since: Moment | None = Field(None, description="submitted at this time or later")
+    until: Moment | None = Field(None, description="submitted before this time")
+
+    def as_filter(self) -> JobFilter:
+        return JobFilter.of(self.dict(include=set(FilterQuery.model_fields)))
+
+
+class JobsQuery(FilterQuery, PageQuery):
+    pass
+
+
+class CheckOut(Schema):
+    """What is wrong with a document; nothing was written."""
+
+    ok: bool
+    problems: list[ProblemItem]
+    warnings: list[ProblemItem]
+
+
+def document_body() -> dict[str, Any]:
+    """The body is the job document itself, or a list of them; Engine reads it raw, to tell lines and pointers."""
+    whole = schema.load_schema()
+    example = schema.examples()["aider"]
+    one_job = {"type": "object", "description": str(whole.get("description", "A job document; see schema/jobs.")),
+               "required": whole["required"], "properties": {name: {"type": "string", "minLength": 1}
+                                                             for name in ("job_id", "run_id", "workstream_id", "tool")}}
+    body = {"oneOf": [one_job, {"type": "array", "items": one_job, "minItems": 1, "maxItems": MOST_DOCUMENTS}]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body, "example": example}}}}
+
+
+@router.post("", auth=SUBMIT, operation_id="jobs_submit", summary="Submit a job",
+             response=answers(JobDetail | list[JobOut], 404, 409, status=201, body=True), openapi_extra=document_body())
+def submit_job(request: HttpRequest, wait: Wait = 0,
+               idempotency_key: Header[IdempotencyKey | None] = None) -> Any:
+    """Put a job document, or a list of up to 200 that may depend on each other, into the queue: all or none.
+
+    With an Idempotency-Key the same request is done once within 24 hours; a repetition gets the first answer's jobs.
+    """
+    caller, body = actor(request), request.body
+
+    def create() -> dict[str, Any]:
+        return {"jobs": [job.job_id for job in _submit(caller, body)], "list": body.lstrip()[:1] == b"["}
+
+    if idempotency_key:
+        print_ = idempotency.fingerprint("POST", request.path, body)
+        made, again = idempotency.once(caller.user, idempotency_key, print_, create)
+    else:
+        made, again = create(), False
+    jobs = [caller.job(job_id) for job_id in made["jobs"]]
+    if wait:
+        jobs = [_at_the_end(job, wait) for job in jobs]
+    shape: Any = JobOut if made["list"] else JobDetail
+    shown = [shape.model_validate(job, context={"request": request}).model_dump() for job in jobs]
+    response = Response(shown if made["list"] else shown[0], status=201)
+    response["Location"] = f"{request.path.rstrip('/')}/{jobs[0].job_id}"
+    if again:
+        response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _submit(caller: Actor, body: bytes) -> list[Job]:
+    documents, source = read_documents(body)
+    with db.atomic():
+        jobs = submit.submit_all(documents, by=caller.submitter, sources=[source])
+        for job in jobs:  # where it works is known only now; a refusal takes everything back
+            caller.require_submit_to(job.repo_key)
+    return jobs
+
+
+def read_documents(body: bytes) -> tuple[list[Any], str | None]:
+    """The documents, and the text for line numbers when there is one. Raises InvalidDocument."""
+    document, problems = schema.parse(body)
+    if problems:
+        raise InvalidDocument(f"The job document cannot be read: {problems[0].message}", problems)
+    if not isinstance(document, list):
+        return [document], body.decode("utf-8", "replace")
+    if not 1 <= len(document) <= MOST_DOCUMENTS:
+        raise InvalidDocument(f"A list holds 1 to {MOST_DOCUMENTS} job documents; this one holds {len(document)}.")
+    return document, None
+
+
+@router.post("/check", auth=SUBMIT, operation_id="jobs_check", summary="Check a job document",
+             response=answers(CheckOut, body=True), openapi_extra=document_body())
+def check_job(request: HttpRequest) -> Any:
+    """Say everything that is wrong with a document, and what is only unusual; nothing is written."""
+    document, problems = schema.parse(request.body)
+    if problems:
+        return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": []}
+    if isinstance(document, list):
+        reports = [submit.check(item) for item in document[:MOST_DOCUMENTS]]
+        return {"ok": all(report.ok for report in reports),
+                "problems": [item.as_dict() for report in reports for item in report.problems],
+                "warnings": [item.as_dict() for report in reports for item in report.warnings]}
+    return submit.check(document, source=request.body.decode("utf-8", "replace")).as_dict()
+
+
+@router.get("", auth=READ, operation_id="jobs_list", summary="List jobs", response=answers(Page[JobOut]))
+def list_jobs(request: HttpRequest, query: Query[JobsQuery]) -> Any:
+    """Jobs that the caller may see, newest first."""
+    rows = query.as_filter().apply(actor(request).jobs()).select_related("workstream").defer("spec", "next_command")
+    return page(request, rows, JobOut, query)
+
+
+@router.get("/{job_id}", auth=READ, operation_id="jobs_get", summary="Look at a job", response=answers(JobDetail, 404))
+def get_job(request: HttpRequest, job_id: Key, query: Query[Sparse], wait: Wait = 0) -> Any:
+    """One job with its document, attempts and the reason for which it waits.
+
+    With `wait`, the answer comes when the job has ended or asks for a person, or when the time is over.
+    """
+    job = actor(request).job(job_id)
+    return one(request, _at_the_end(job, wait) if wait else job, JobDetail, query.fields)
+
+
+def _at_the_end(job: Job, wait: float) -> Job:
+    until = time.monotonic() + wait
+    while job.status not in STOPS and time.monotonic() < until:
+        time.sleep(max(0.0, min(LOOK_S, until - time.monotonic())))
+        job.refresh_from_db()
+    return job
+
+
+@router.get("/{job_id}/document", auth=READ, operation_id="jobs_document", summary="Take the document of a job",
+            response=answers(dict[str, Any], 404))
+def get_document(request: HttpRequest, job_id: Key) -> HttpResponse:
+    """The document as it was submitted, with values masked that look secret."""
+    job = actor(request).job(job_id)
+    return Response(JobDetail.resolve_spec(job))

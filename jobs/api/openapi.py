@@ -1,0 +1,96 @@
+"""The API object, and its OpenAPI document made complete: problem bodies, headers, scopes."""
+
+from typing import Any
+
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+
+from jobs.api.answers import PROBLEM
+from jobs.api.auth import readers_only
+from jobs.api.rate import Rate
+
+HEADERS = {
+    "ETag": "Names this state of the answer; send it back as If-None-Match.",
+    "RateLimit-Limit": "Requests that are allowed in a minute.",
+    "RateLimit-Remaining": "Requests that are left in this minute.",
+    "RateLimit-Reset": "Seconds until the next minute begins.",
+    "X-Request-ID": "Names the request in Engine's log.",
+}
+REFUSALS = {
+    400: "The body is not JSON.", 401: "No valid token or session.", 403: "The caller lacks the permission.",
+    404: "There is none, or none that the caller may see.", 409: "The state of things forbids it; the detail says why.",
+    413: "The request is too large.", 416: "The log has no such bytes.",
+    422: "The request breaks a rule; `problems` names each fault.",
+    429: "Too many requests; Retry-After says how long to wait.", 500: "A defect; the request id finds it in the log.",
+}  # fmt: skip
+SPARSE = "With the parameter `fields`, only the fields named there are present."
+
+
+class EngineAPI(NinjaAPI):
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+                           ) -> OpenAPISchema:
+        document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        sparse: set[str] = set()
+        for path in document["paths"].values():
+            for method, operation in path.items():
+                _complete(method, operation)
+                if any(parameter["name"] == "fields" for parameter in operation["parameters"]):
+                    sparse |= _shapes(operation, document["components"]["schemas"])
+        for name in sparse:
+            shape = document["components"]["schemas"][name]
+            shape.pop("required", None)
+            shape["description"] = f"{shape.get('description', '')} {SPARSE}".strip()
+        return document
+
+    def operation_scopes(self) -> dict[str, Operation]:
+        """Every operation by its id; a test demands a scope of each."""
+        return {
+            operation.operation_id or "": operation
+            for router in self._get_bound_routers()
+            for view in router.path_operations.values()
+            for operation in view.operations
+        }
+
+
+def scope_of(operation: Operation) -> str:
+    return str(getattr(operation.auth_callbacks[0], "scope", "")) if operation.auth_callbacks else ""
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    for status, answer in operation["responses"].items():
+        code = int(status)
+        if code >= 400:
+            answer["description"] = REFUSALS[code]
+            schema = {"$ref": "#/components/schemas/Problem"}
+            answer["content"] = {PROBLEM: {"schema": schema}}
+        elif code < 300:
+            names = [name for name in HEADERS if name != "ETag" or method == "get"]
+            answer["headers"] = {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
+    if method == "get":
+        operation["responses"][304] = {"description": "Nothing changed since the ETag in If-None-Match."}
+
+
+def _shapes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    """Names of the shapes in the operation's good answer: the row itself, or the rows of its page."""
+    names: set[str] = set()
+    for status, answer in operation["responses"].items():
+        if int(status) < 300:
+            name = str(answer["content"]["application/json"]["schema"].get("$ref", "")).rpartition("/")[2]
+            items = schemas.get(name, {}).get("properties", {}).get("items", {})
+            names.add(str(items.get("items", {}).get("$ref", name)).rpartition("/")[2])
+    return names & set(schemas)
+
+
+def new_api() -> EngineAPI:
+    return EngineAPI(
+        title="Engine",
+        version="1",
+        description="Submit jobs, watch them, and act on them. Every refusal is a problem document (RFC 9457).",
+        urls_namespace="api",
+        openapi_extra={"info": {"license": {"name": "MIT", "identifier": "MIT"}}},
+        docs_url=None,  # the page is a view of its own, outside the version
+        docs_decorator=readers_only,
+        throttle=Rate(),
+    )
+
