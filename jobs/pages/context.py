@@ -3,7 +3,32 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from jobs.access import Actor
+from jobs.pages.counting import count_all
+from jobs.states import ALIVE, ErrorState, RunStatus
+
+THEMES = ("light", "dark")
+ACTIVE = (RunStatus.PENDING, RunStatus.RUNNING)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    """Theme and keys come from cookies, so the first paint is right; the counts cost one query, and none if unused."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "theme": theme if theme in THEMES else "",
+        "keys_off": request.COOKIES.get("keys") == "off",
+        "counts": SimpleLazyObject(lambda: _counts(getattr(request, "actor", None))),
+        "section": request.path.split("/")[1] or "overview",
+    }
+
+
+def _counts(actor: Actor | None) -> dict[str, int]:
+    if actor is None:
+        return {}
+    return count_all({
+        "jobs": actor.jobs().filter(status__in=ALIVE),
+        "runs": actor.runs().filter(status__in=ACTIVE),
+        "errors": actor.errors().filter(state=ErrorState.OPEN),
+    }, cap=999)

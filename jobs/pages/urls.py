@@ -1,3 +1,39 @@
-from django.urls import URLPattern
+"""Every address of the dashboard. Those under /-/ are parts for polling: never linked, never kept."""
 
-urlpatterns: list[URLPattern] = []
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from jobs.pages import act, bulk, job, jobs, session
+from jobs.pages.soon import soon
+
+urlpatterns = [
+    path("login", session.SignIn.as_view(), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+    path("settings/theme", session.theme, name="theme"),
+    path("settings/keys", session.keys, name="settings-keys"),
+    path("jobs", jobs.jobs, name="jobs"),
+    path("-/jobs/rows", jobs.rows, name="jobs-rows"),
+    path("jobs/bulk", bulk.bulk, name="jobs-bulk"),
+    path("jobs/new", soon, name="job-new"),
+    path("jobs/new/json", soon, name="job-new-json"),
+    path("jobs/<str:job_id>", job.summary, name="job"),
+    path("-/jobs/<str:job_id>/head", job.head, name="job-head"),
+    path("jobs/<str:job_id>/log", soon, name="job-log"),
+    path("jobs/<str:job_id>/events", job.events, name="job-events"),
+    path("jobs/<str:job_id>/json", job.as_json, name="job-json"),
+    path("jobs/<str:job_id>/<slug:verb>", act.act, name="job-act"),
+    path("runs", soon, name="runs"),
+    path("runs/<str:run_id>", soon, name="run"),
+    path("runs/<str:run_id>/ws/<str:ws_id>", soon, name="workstream"),
+    path("errors", soon, name="errors"),
+    path("errors/<str:signature>", soon, name="error"),
+    path("tools", soon, name="tools"),
+    path("workers", soon, name="workers"),
+    path("queues/<str:name>", soon, name="queue"),
+    path("events", soon, name="events"),
+    path("settings/<slug:tab>", soon, name="settings"),
+    path("search", soon, name="search"),
+    path("-/palette", soon, name="palette"),
+    path("help/keys", soon, name="keys"),
+    path("", soon, name="overview"),
+]

@@ -1,0 +1,143 @@
+"""What templates say about states, times and sizes."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from jobs.pages import words
+
+register = template.Library()
+register.filter("duration", words.duration)
+register.filter("size", words.size)
+register.filter("counted", words.counted)
+
+
+@register.simple_tag
+def icon(name: str, label: str = "", css: str = "i") -> SafeString:
+    """A glyph of icons.svg: silent, or with a label where no word stands beside it."""
+    said = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html('<svg class="{}" {}><use href="{}#{}"/></svg>', css, said, static("icons.svg"), name)
+
+
+@register.simple_tag
+def status(state: str, form: str = "", word: str = "") -> SafeString:
+    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere."""
+    look = words.look(str(state))
+    word = word or look.word
+    css = "i spin" if look.spin else "i"
+    if form == "glyph":
+        return format_html('<span class="st" data-s="{}">{}</span>', look.tone, icon(look.glyph, word, css))
+    kind = "st pill" if form == "pill" else "st"
+    return format_html('<span class="{}" data-s="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
+
+
+@register.filter
+def tone(state: str) -> str:
+    return words.look(str(state)).tone
+
+
+@register.filter
+def word(state: str) -> str:
+    return words.look(str(state)).word
+
+
+@register.filter
+def reason(name: str) -> str:
+    return words.REASONS.get(name, name.replace("_", " "))
+
+
+@register.simple_tag
+def ago(moment: datetime | None, suffix: str = "") -> SafeString:
+    """How long ago, with the full time on hover."""
+    if moment is None:
+        return mark_safe("–")
+    text = words.brief((timezone.now() - moment).total_seconds())
+    return format_html('<time datetime="{}" title="{}" data-ago>{}</time>{}', _iso(moment), _full(moment), text, suffix)
+
+
+@register.simple_tag
+def since(moment: datetime | None) -> SafeString:
+    """An elapsed time that goes on ticking in the browser; the server sends nothing for a clock."""
+    if moment is None:
+        return mark_safe("–")
+    passed = words.duration((timezone.now() - moment).total_seconds())
+    return format_html('<time data-since="{}" title="since {}">{}</time>', _iso(moment), _full(moment), passed)
+
+
+@register.simple_tag
+def until(moment: datetime | None) -> SafeString:
+    """A countdown: `in 24s`."""
+    if moment is None:
+        return mark_safe("–")
+    left = words.duration((moment - timezone.now()).total_seconds())
+    return format_html('<time data-until="{}" title="at {}">in {}</time>', _iso(moment), _full(moment), left)
+
+
+@register.simple_tag
+def clock(moment: datetime | None) -> SafeString:
+    """The time of day; the date too when it was not today."""
+    if moment is None:
+        return mark_safe("–")
+    shape = "%H:%M:%S" if moment.date() == timezone.now().date() else "%d %b %H:%M"
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _full(moment), moment.strftime(shape))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")[:-5] + "Z"
+
+
+def _full(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@register.filter
+def evidence(line: str) -> SafeString:
+    """A line of evidence; the marks of a test report say which one failed."""
+    text = str(line)[:300]
+    if text.startswith(">"):
+        return format_html('<span class="e">{}</span>', text)
+    css = "a1" if text.startswith("E ") else ""
+    return format_html('<span class="{}">{}</span>\n', css, text) if css else format_html("{}\n", text)
+
+
+@register.filter
+def usage(counts: dict[str, Any]) -> str:
+    """`184 k input tokens, 12 k output tokens, cost 1.42 usd`."""
+    parts = []
+    for name, value in counts.items():
+        label = name.replace("_", " ")
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        if "usd" in name:
+            parts.append(f"${value:.2f}")
+        else:
+            parts.append(f"{value / 1000:.0f} k {label}" if value >= 10_000 else f"{value:,} {label}")
+    return ", ".join(parts)
+
+
+@register.filter
+def short(job_id: str) -> str:
+    """Ids end in a number as a rule; that is what people say. Others are shown whole."""
+    tail: str = job_id.rpartition("-")[2]
+    return tail if tail.isdigit() and len(tail) >= 3 else job_id
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """The page's address with some parameters set, or removed by None; cursors are dropped."""
+    params = context["request"].GET.copy()
+    for gone in ("before", "after"):
+        params.pop(gone, None)
+    for key, value in changes.items():
+        if value is None:
+            params.pop(key, None)
+        elif isinstance(value, list | tuple):
+            params.setlist(key, list(value))
+        else:
+            params[key] = value
+    return "?" + params.urlencode()
