@@ -1,4 +1,4 @@
-"""An attempt's log for whoever reads it: the file where it is on this host, else the shipped copy, with one interface."""
+"""An attempt's log for whoever reads it: the file where it is on this host, else the shipped copy."""
 
 import re
 import time
@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Protocol
 
 from adapters.process.logs import Line, LogFile, SearchResult
+from django.db.models import QuerySet
+
 from jobs import db
 from jobs.models import LogChunk, StepAttempt
 
@@ -22,7 +24,9 @@ class LogSource(Protocol):
     @property
     def size(self) -> int: ...
     def read_lines(self, first: int, count: int) -> list[Line]: ...
-    def search(self, pattern: str, regex: bool = False, limit: int = 200, time_limit_s: float = 0.8) -> SearchResult: ...
+    def search(
+        self, pattern: str, regex: bool = False, limit: int = 200, time_limit_s: float = 0.8
+    ) -> SearchResult: ...
 
 
 @dataclass
@@ -88,7 +92,7 @@ class ChunkLog:
         self._newlines = last[1] - 1 + last[2] if last else 0
         self._open_end = bool(last) and not bytes(last[3]).endswith(b"\n")
 
-    def _chunks(self) -> "db.models.QuerySet[LogChunk]":
+    def _chunks(self) -> "QuerySet[LogChunk]":
         return LogChunk.objects.filter(attempt_id=self.attempt_pk)
 
     @property
@@ -106,7 +110,8 @@ class ChunkLog:
         if start is None:
             return
         # The line may have begun in earlier pieces that hold no line end at all.
-        earlier = self._chunks().filter(seq__lt=start[0], line_count__gt=0).order_by("-seq").values_list("seq", flat=True)
+        ended = self._chunks().filter(seq__lt=start[0], line_count__gt=0)
+        earlier = ended.order_by("-seq").values_list("seq", flat=True)
         begin = (earlier.first() or 0) if start[1] >= first else start[0]
         number, offset, carry, known = 0, 0, b"", False
         rows = self._chunks().filter(seq__gte=begin).order_by("seq").values_list("offset", "first_line", "data")
