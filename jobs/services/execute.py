@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import Error as DatabaseFault
 
 from adapters import gitinfo, registry, report
 from adapters.base import Command, Context
@@ -14,6 +15,7 @@ from adapters.evidence import Evidence
 from adapters.paths import Paths
 from adapters.process import Ending, Shim, ShimError, Spec
 from adapters.verdict import Reason, Verdict
+from jobs import db
 from jobs.errors import LostLease
 from jobs.models import StepAttempt
 from jobs.queue import drain
@@ -37,6 +39,11 @@ def run_next() -> None:
             if attempt is None:
                 return
             execute(attempt)
+        except DatabaseFault as fault:
+            # If the claim went through unheard, nobody beats for it, and it is lost and run again after its lease.
+            log.warning("the database is away: %s", fault)
+            db.connection().close()
+            return
         finally:
             drain.busy = False
 
@@ -56,19 +63,25 @@ def discard_shims() -> None:
 def execute(attempt: StepAttempt, on_output: Callable[[bytes], None] | None = None) -> Ending | None:
     """Run the attempt to its end and settle it. Every way out leaves the attempt closed or in other hands."""
     try:
-        prepared = prepare(attempt)
+        return supervise(attempt, prepare(attempt), on_output)
     except AdapterError as refusal:
         _refused(attempt, refusal)
-        return None
-    except OSError as fault:
-        settle(attempt, Verdict(Reason.INFRA, f"The attempt's files cannot be written: {fault}", "prepare"))
-        return None
-    try:
-        ending = supervise(attempt, prepared, on_output)
     except LostLease as lost:
         log.warning("%s; its processes were ended and nothing more is written", lost)
-        return None
-    return ending
+    except (OSError, ShimError) as fault:
+        _could_not(attempt, Verdict(Reason.INFRA, f"Engine could not run it: {fault}", "prepare"))
+    except Exception as defect:
+        log.exception("attempt %s met a defect", attempt.pk)
+        _could_not(attempt, Verdict(Reason.INFRA, f"Engine met a defect: {defect!r}", "defect"))
+    return None
+
+
+def _could_not(attempt: StepAttempt, verdict: Verdict) -> None:
+    """We failed, not the work: the attempt is closed, whatever it was; the policy tries again."""
+    try:
+        patiently(lambda: settle(attempt, verdict))
+    except LostLease as lost:
+        log.warning("%s", lost)
 
 
 @dataclass(frozen=True)
@@ -140,13 +153,11 @@ def spec_of(attempt: StepAttempt, prepared: Prepared) -> Spec:
 
 def supervise(attempt: StepAttempt, prepared: Prepared, on_output: Callable[[bytes], None] | None) -> Ending:
     shim = _shims.pop() if _shims else Shim.spawn()
+    spec = spec_of(attempt, prepared)
     with shim:
-        shim.start(spec_of(attempt, prepared))
-        watcher = Supervisor(attempt, shim, on_output)
-        try:
-            ending = watcher.watch()
-        except ShimError as fault:
-            ending = watcher.after_shim_death(fault)
+        shim.start(spec)
+        watcher = Supervisor(attempt, shim, on_output, bound_s=spec.timeout_s and spec.timeout_s + spec.grace_s + 30)
+        ending = watcher.watch()
     verdict, head = judge(attempt, prepared, ending, handed_back=watcher.handed_back)
     error_report = write_report(attempt, prepared, verdict, ending)
     patiently(lambda: settle(attempt, verdict, ending, head_commit=head, error_report=error_report))
@@ -155,7 +166,7 @@ def supervise(attempt: StepAttempt, prepared: Prepared, on_output: Callable[[byt
 
 def judge(attempt: StepAttempt, prepared: Prepared, ending: Ending, *, handed_back: bool) -> tuple[Verdict, str]:
     """The adapter's verdict on the evidence, and the commit that the working tree is at now."""
-    if handed_back:
+    if handed_back and ending.ended_by == "cancel":  # it may have ended by itself just before
         return Verdict(Reason.LOST, "Handed back: the worker was told to stop.", "shutdown"), ""
     after = gitinfo.look(prepared.paths.working_dir)
     evidence = Evidence(attempt.directory, gitinfo.compare(prepared.before, after))

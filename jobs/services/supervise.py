@@ -11,7 +11,6 @@ from django.db import Error as DatabaseFault
 from django.db.models import F
 
 from adapters.process import Ending, Shim
-from adapters.process.sweep import kill_attempt
 from jobs import db
 from jobs.errors import LostLease
 from jobs.models import Job, StepAttempt
@@ -22,12 +21,16 @@ from jobs.states import AttemptStatus, JobStatus
 log = logging.getLogger("engine.supervise")
 LOOK_S = 0.5  # how often a worker looks whether somebody cancelled; an order reaches the tool within this time
 SETTLE_PATIENCE_S = 600.0
+BURY_S = 10.0
 
 
 class Supervisor:
     """Watches one attempt from its start to its ending."""
 
-    def __init__(self, attempt: StepAttempt, shim: Shim, on_output: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, attempt: StepAttempt, shim: Shim, on_output: Callable[[bytes], None] | None = None,
+                 bound_s: float | None = None) -> None:
+        """`bound_s`: seconds after which a shim that should have stopped its tool is taken for frozen."""
+        self.overdue_at = None if bound_s is None else time.monotonic() + bound_s
         self.attempt = attempt
         self.shim = shim
         self.shipper = Shipper(attempt, on_output)
@@ -36,11 +39,12 @@ class Supervisor:
         self._cancelled = False
 
     def watch(self) -> Ending:
-        """Returns the ending. Raises LostLease after ending the tree, ShimError when the shim itself died."""
+        """Returns the ending. Raises LostLease after ending the tree."""
         pause = min(LOOK_S, settings.ENGINE_BEAT_S)
         look_at = 0.0
         while True:
-            select.select([self.shim], [], [], 0.05 if self.shipper.live else pause)
+            if self.shim.fileno() >= 0:
+                select.select([self.shim], [], [], 0.05 if self.shipper.live else pause)
             ending = self._read_events()
             if ending is not None:
                 self._quietly(self.shipper.finish)
@@ -50,14 +54,17 @@ class Supervisor:
                 look_at = time.monotonic() + pause
                 self._hand_back_if_told()
                 self._quietly(self._look)
+            if self.overdue_at is not None and time.monotonic() > self.overdue_at:
+                self.shim.close()  # a frozen shim keeps no time: its tree is ended without it
 
     def _read_events(self) -> Ending | None:
+        """A shim that died has been buried, its tree with it, when `wait` returns."""
         for event in self.shim.read():
-            if event.get("ev") == "started":
+            if event.get("event") == "started":
                 self._quietly(lambda event=event: self._note_start(event))
-        if self.shim.ending is not None:
-            return self.shim.ending
-        return self.shim.wait(0) if not self.shim.alive else None
+        if self.shim.ending is None and self.shim.fileno() < 0:
+            return self.shim.wait(BURY_S)
+        return self.shim.ending
 
     def _note_start(self, event: dict[str, int]) -> None:
         rows = StepAttempt.objects.filter(pk=self.attempt.pk, fence=self.attempt.fence)
@@ -87,7 +94,7 @@ class Supervisor:
 
     def _lose(self) -> None:
         self.shim.kill()
-        self.shim.wait(10)
+        self.shim.wait(BURY_S)
         raise LostLease(f"Attempt {self.attempt.number} of job {self.attempt.job_id} has been taken over")
 
     def _hand_back_if_told(self) -> None:
@@ -102,15 +109,6 @@ class Supervisor:
         except DatabaseFault as fault:
             log.warning("attempt %s: the database is away (%s)", self.attempt.pk, fault)
             db.connection().close_if_unusable_or_obsolete()
-
-    def after_shim_death(self, fault: Exception) -> Ending:
-        """The shim was killed: its tool died with it; what else carries the attempt's marker is ended here."""
-        swept = kill_attempt(self.attempt.directory, self.attempt.marker)
-        self._quietly(self.shipper.finish)
-        return Ending(
-            "lifeline", error=str(fault), killed=swept.killed, survivors=swept.survivors, stop_s=swept.seconds,
-            started_at=self.attempt.started_at.timestamp(), ended_at=time.time(),
-        )  # fmt: skip
 
 
 def patiently(step: Callable[[], object]) -> None:

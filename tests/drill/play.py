@@ -14,6 +14,7 @@ from django.db import connections
 
 django.setup()
 
+from adapters.process.runner import read_ending  # noqa: E402
 from jobs.models import Event, Job, StepAttempt  # noqa: E402
 from jobs.services.submit import submit  # noqa: E402
 from jobs.states import FINAL, JobStatus  # noqa: E402
@@ -78,7 +79,10 @@ class Drill:
         facts = Counter[str]()
         for job in Job.objects.prefetch_related("attempts"):
             words = self.words(job.job_id)
-            facts["twice"] += words["overlap"] > 0 or words["end"] > 1 or self.successes(job) > 1
+            facts["overlaps"] += words["overlap"]
+            facts["twice"] += words["overlap"] > 0 or self.run_after_success(job)
+            # It had done its work, and was killed before anybody could have recorded that.
+            facts["unrecorded"] += words["end"] > 1 and not self.run_after_success(job)
             ended = job.status in FINAL or job.status == JobStatus.QUARANTINED
             facts["ended"] += ended
             facts["stuck"] += not ended
@@ -98,8 +102,16 @@ class Drill:
         path = self.record / f"{job_id}.txt"
         return Counter(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else Counter()
 
-    def successes(self, job: Job) -> int:
-        return sum(attempt.status == "completed" for attempt in job.attempts.all())
+    def run_after_success(self, job: Job) -> bool:
+        """Whether an attempt followed one whose success was on record, in the database or in exit.json."""
+        *earlier, _ = list(job.attempts.all()) or [None]
+        for attempt in earlier:
+            ending = read_ending(attempt.directory)
+            recorded = ending is not None and ending.ended_by == "exit" and ending.exit_code == 0
+            if attempt.status == "completed" or recorded:
+                print(f"  {job.job_id}: attempt {attempt.number} had succeeded ({attempt.status}, {ending})")
+                return True
+        return False
 
     def harmed(self, job: Job) -> bool:
         """A blow that kills the tool itself makes an honest failure: the engine saw a program die."""
@@ -122,5 +134,6 @@ class Drill:
             print(f"{name:<18}{times:>6}")
         print(f"attempts: {', '.join(f'{status} {count}' for status, count in attempts.most_common())}")
         print(f"jobs: {dict(Counter(Job.objects.values_list('status', flat=True)))}, wrong ends {facts['wrong']}, "
+              f"overlaps {facts['overlaps']}, done but killed before it was recorded {facts['unrecorded']}, "
               f"events {Event.objects.count()}")  # fmt: skip
         print(f"took {took_s:.0f} s, cluster starts {arena.starts}, last stop {stop_s:.1f} s", flush=True)
