@@ -1,6 +1,41 @@
-"""Run a program under a shim that owns its whole process tree. No Django here."""
+"""Run a program under a shim that owns its whole process tree, and read its log. No Django here."""
 
+from adapters.process.logs import ErrorLine, Line, LogFile
 from adapters.process.runner import Shim, ShimError, run_process
+from adapters.process.search import Hit, SearchResult
 from adapters.process.spec import MARKER_NAME, EndedBy, Ending, Spec
+from adapters.process.sweep import (
+    Proc,
+    Swept,
+    alive,
+    kill_attempt,
+    kill_tree,
+    own_identity,
+    processes_of,
+    read_ending,
+    read_pids,
+)
 
-__all__ = ["MARKER_NAME", "EndedBy", "Ending", "Shim", "ShimError", "Spec", "run_process"]
+__all__ = [
+    "MARKER_NAME",
+    "EndedBy",
+    "Ending",
+    "ErrorLine",
+    "Hit",
+    "Line",
+    "LogFile",
+    "Proc",
+    "SearchResult",
+    "Shim",
+    "ShimError",
+    "Spec",
+    "Swept",
+    "alive",
+    "kill_attempt",
+    "kill_tree",
+    "own_identity",
+    "processes_of",
+    "read_ending",
+    "read_pids",
+    "run_process",
+]

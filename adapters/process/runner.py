@@ -147,15 +147,15 @@ class Shim:
         while self.ending is None:
             self.read()
             if self._events is None or self._events.closed:
-                self._bury()
+                self._bury(END_BOUND_S)
             elif self.ending is None and not readable(self.fileno(), until):
                 return None
         return self.ending
 
-    def _bury(self) -> None:
+    def _bury(self, bound_s: float) -> None:
         """The shim ended or froze without a word: sweep what it leaves, it first, and find the ending."""
         self.kill()
-        ended(self._process, END_BOUND_S)
+        ended(self._process, bound_s)
         if self._spec is None:
             end(self._process)
             self.ending = Ending(ended_by="lifeline", error="The shim ended before it had a run.")
@@ -176,7 +176,7 @@ class Shim:
         """End whatever still runs, in bounded time, and free the pipes."""
         self.kill()
         if self._spec is not None and self.wait(END_BOUND_S) is None:
-            self._bury()
+            self._bury(0.0)
         ended(self._process, 1.0)
         end(self._process)
         if self._events is not None:

@@ -1,17 +1,19 @@
-"""Lines that look like errors, found while the log is written: the first 200, so a page can jump to them."""
+"""Lines that look like errors, found while the tool runs: the first 200, so a page can jump to them."""
 
 import json
 import os
 import re
+import time
 
 from .sink import write_all
 
 MAX_FOUND = 200
 MAX_TEXT = 300
-MAX_CARRY = 4096
+MAX_LINE = 4096  # of a longer line only the surroundings of a suspicious word are looked at
+PIECE = 1 << 18
 OVERLAP = 32
 # A plain search is ten times faster than one expression over everything; the expression then looks at one line.
-NEEDLES = (b"error", b"exception", b"traceback", b"fail", b"fatal", b"panic")
+NEEDLES = (b"error", b"exception", b"traceback (most recent", b"fail", b"fatal", b"panic")
 LOOKS_BAD = re.compile(
     rb"(?i)(?:error|exception)s?(?![a-z])|traceback \(most recent|\bfatal\b|\bpanic(?:ked)?\b|\bfail(?:ed|ure|ures)?\b"
 )
@@ -21,79 +23,72 @@ HARMLESS = re.compile(
 )
 
 
-class Finding:
-    """One line that looks like an error."""
-
-    __slots__ = ("line", "offset", "text")
-
-    def __init__(self, line: int, offset: int, text: bytes) -> None:
-        self.line, self.offset, self.text = line, offset, text
-
-
 class Findings:
-    """Takes the log piece by piece; a line cut between two pieces is looked at once it is whole."""
+    """Reads the log behind its writer, in the pauses of the tool, so that a flood of output is not slowed by it.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._carry = b""
-        self._last_line = 0
+    errors.idx gets one JSON object a line, with the text, so a page shows them without a look into the log.
+    """
 
-    def feed(self, piece: bytes, line: int, offset: int) -> list[Finding]:
-        """`line` and `offset` are those of the piece's first byte."""
-        if self.count >= MAX_FOUND:
-            return []
-        data = self._carry + piece if self._carry else piece
-        offset -= len(self._carry)
+    def __init__(self, log_path: str, errors_fd: int) -> None:
+        self._log_fd = os.open(log_path, os.O_RDONLY | os.O_CLOEXEC)
+        self._errors_fd = errors_fd
+        self._at = 0  # everything before is looked at
+        self._line = 1  # the line that begins (or goes on) there
+        self._seen = 0
+        self._count = self._last_line = 0
+        self.first_line: int | None = None
+
+    def behind(self, size: int) -> bool:
+        """Of `size` bytes some have not been looked at (an unfinished last line is left for later)."""
+        return self._seen < size and self._count < MAX_FOUND
+
+    def step(self, size: int, last: bool = False) -> None:
+        """Look at the next piece of a log of `size` bytes; at the `last` call also at an unfinished line."""
+        data = os.pread(self._log_fd, min(PIECE, size - self._at), self._at)
         end = data.rfind(b"\n") + 1
-        if len(data) - end > MAX_CARRY:
+        if not end and len(data) > MAX_LINE:
             end = len(data) - OVERLAP
-        self._carry = data[end:]
-        return self._scan(data, end, line, offset)
+        if last and self._at + len(data) >= size:
+            end = len(data)
+        self._seen = size if self._at + len(data) >= size else self._at + end
+        if not data:
+            self._at = self._seen = size  # somebody cut the log off
+        self._scan(data, end)
+        self._line += data.count(b"\n", 0, end)
+        self._at += end
 
-    def flush(self, line: int, offset: int) -> list[Finding]:
-        """The last line, if it has no end."""
-        data, self._carry = self._carry, b""
-        return self._scan(data, len(data), line, offset - len(data)) if self.count < MAX_FOUND else []
+    def finish(self, size: int, bound_s: float) -> None:
+        until = time.monotonic() + bound_s
+        while self._at < size and self._count < MAX_FOUND and time.monotonic() < until:
+            self.step(size, last=True)
 
-    def _scan(self, data: bytes, end: int, line: int, offset: int) -> list[Finding]:
-        found: list[Finding] = []
+    def close(self) -> None:
+        os.close(self._log_fd)
+        os.close(self._errors_fd)
+
+    def _scan(self, data: bytes, end: int) -> None:
+        line = self._line
         counted = 0
         for start, stop in _suspects(data, end):
             line += data.count(b"\n", counted, start)
             counted = start
-            text = data[start : min(stop, start + MAX_CARRY)]
-            if line != self._last_line and looks_bad(text):
-                self._last_line = line
-                self.count += 1
-                found.append(Finding(line, offset + start, text[:MAX_TEXT]))
-                if self.count >= MAX_FOUND:
-                    break
-        return found
+            text = data[start:stop]
+            if line != self._last_line and self._count < MAX_FOUND and looks_bad(text):
+                self._put(line, self._at + start, text[:MAX_TEXT])
 
-
-class FindingsFile:
-    """errors.idx: one JSON object a line, with the text, so a page shows them without a look into the log."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self.first_line: int | None = None
-
-    def put(self, finding: Finding, left_out: bool = False) -> None:
-        """`left_out`: the log's limit cut this line; its place is the line that says so."""
-        row = {"line": finding.line, "offset": finding.offset, "text": finding.text.decode("utf-8", "replace")}
-        write_all(self._fd, json.dumps({**row, "left_out": left_out}).encode() + b"\n", "The list of error lines")
-        if self.first_line is None:
-            self.first_line = finding.line
-
-    def close(self) -> None:
-        os.close(self._fd)
+    def _put(self, line: int, offset: int, text: bytes) -> None:
+        self._last_line = line
+        self._count += 1
+        self.first_line = self.first_line or line
+        row = {"line": line, "offset": offset, "text": text.decode("utf-8", "replace")}
+        write_all(self._errors_fd, json.dumps(row).encode() + b"\n", "The list of error lines")
 
 
 def looks_bad(line: bytes) -> bool:
     return LOOKS_BAD.search(line) is not None and LOOKS_BAD.search(HARMLESS.sub(b"", line)) is not None
 
 
-def _suspects(data: bytes, end: int) -> "list[tuple[int, int]]":
+def _suspects(data: bytes, end: int) -> list[tuple[int, int]]:
     """Lines (start, stop) of data[:end] with a needle, in order; one piece is at most some hundred kilobytes."""
     low = data.lower()
     lines: set[tuple[int, int]] = set()
@@ -103,6 +98,8 @@ def _suspects(data: bytes, end: int) -> "list[tuple[int, int]]":
             start = data.rfind(b"\n", 0, at) + 1
             stop = data.find(b"\n", at, end)
             stop = end if stop < 0 else stop
+            if stop - start > MAX_LINE:
+                start, stop = max(start, at - MAX_TEXT // 2), min(stop, at + MAX_TEXT)
             lines.add((start, stop))
             at = low.find(needle, stop, end)
     return sorted(lines)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from .findings import Finding, Findings, FindingsFile
+from .findings import Findings
 from .index import ENTRY, LineIndex
 from .quota import Tail
 from .sink import LogError, Sink, open_copy, open_own, write_all
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+SCAN_BOUND_S = 3.0  # at the end, for error lines in what the tool wrote last
 LOG, INDEX, ERRORS = "output.log", "output.idx", "errors.idx"
 
 
@@ -28,10 +29,9 @@ class LogWriter:
         self._head_limit = self._limit - self._limit // 4
         self._sink = Sink(_targets(spec))
         self._index_fd = open_own(self._directory, INDEX)
-        self._findings_file = FindingsFile(open_own(self._directory, ERRORS))
-        self._counter, self._findings = LineIndex(), Findings()
+        self._findings = Findings(os.path.join(self._directory, LOG), open_own(self._directory, ERRORS))  # noqa: PTH118
+        self._counter = LineIndex()
         self._tail: Tail | None = None
-        self._late: list[Finding] = []  # error lines of the tail: their place is known at the end
         self._head_lines, self._head_is_whole = 0, True
         self._shift = 0  # lines of the log minus lines of the output, once a middle is left out
         self.broken = False
@@ -56,7 +56,7 @@ class LogWriter:
 
     @property
     def first_error_line(self) -> int | None:
-        return self._findings_file.first_line
+        return self._findings.first_line
 
     def write(self, data: bytes, now: float) -> None:
         if self.broken:
@@ -64,14 +64,24 @@ class LogWriter:
         else:
             self._guard(lambda: self._write(data, now), len(data))
 
+    @property
+    def unread(self) -> bool:
+        """There is output that was not yet looked at for error lines."""
+        return not self.broken and self._findings.behind(self.size)
+
+    def look_for_errors(self) -> None:
+        """Look at the next piece; for the moments in which the tool writes nothing."""
+        self._guard(lambda: self._findings.step(self.size), 0)
+
     def close(self) -> None:
         """Join the kept tail to the log. A disk that is full now costs the tail, not the ending."""
         try:
-            if not self.broken:
-                self._guard(self._finish, 0)
+            if not self.broken and self._tail is not None:
+                self._guard(self._join, 0)
+            self._guard(lambda: self._findings.finish(self.size, SCAN_BOUND_S), 0)
         finally:
             self._sink.close()
-            self._findings_file.close()
+            self._findings.close()
             os.close(self._index_fd)
 
     def _guard(self, action: "Callable[[], None]", size: int) -> None:
@@ -105,36 +115,21 @@ class LogWriter:
 
     def _to_head(self, data: bytes, now: float) -> None:
         self._sink.write(data)  # before its index: a reader never finds an entry without its line
-        line, offset = self._counter.newlines + 1, self._counter.size
         self._put_index(self._counter.feed(data, now, time.time_ns() // 1000))
-        for finding in self._findings.feed(data, line, offset):
-            self._findings_file.put(finding)
 
     def _to_tail(self, tail: Tail, data: bytes, now: float) -> None:
         while data:
-            line, offset = self._counter.newlines + 1, self._counter.size
-            part = data[: tail.room(offset, line)]
+            part = data[: tail.room(self._counter.size, self._counter.newlines + 1)]
             tail.write(part, self._counter.feed(part, now, time.time_ns() // 1000))
-            self._late += self._findings.feed(part, line, offset)
             data = data[len(part) :]
 
     def _put_index(self, entries: list[tuple[int, int, int]]) -> None:
         if entries:
             write_all(self._index_fd, b"".join(ENTRY.pack(*entry) for entry in entries), "The log's index")
 
-    def _finish(self) -> None:
-        self._late += self._findings.flush(self._counter.newlines + 1, self._counter.size)
-        if self._tail is not None:
-            self._join(self._tail)
-        gap_line = self._head_lines + 1
-        for finding in self._late:
-            if self._tail is not None and finding.offset < self._tail.start:
-                self._findings_file.put(Finding(gap_line, finding.offset, finding.text), left_out=True)
-            else:
-                offset = finding.offset + self._sink.size - self._counter.size
-                self._findings_file.put(Finding(finding.line + self._shift, offset, finding.text))
-
-    def _join(self, tail: Tail) -> None:
+    def _join(self) -> None:
+        tail = self._tail
+        assert tail is not None
         gap_at = self._sink.size
         left_out = tail.start > gap_at
         if left_out:

@@ -82,8 +82,11 @@ class Run:
             wait = min(wait, self._stop_in)
         elif self._told != self._log.seen:
             wait = min(wait, max(0.0, self._told_at + PROGRESS_S - now))
-        for fd, _ in self._poll.poll(wait * 1000):
+        ready = self._poll.poll(0 if self._log.unread else wait * 1000)
+        for fd, _ in ready:
             self._handle(fd, time.monotonic())
+        if not ready:
+            self._output.use_pause()
         now = time.monotonic()
         self._reaper.collect()
         self._watch(now)

@@ -51,6 +51,14 @@ class Output:
         due = self._lines.tick(now) if self._lines else None
         return max(0.0, min(moments + ([due] if due is not None else []), default=now + 60) - now)
 
+    def use_pause(self) -> None:
+        """Nothing to read: look for error lines in what was written."""
+        if self._log.unread:
+            try:
+                self._log.look_for_errors()
+            except LogError as error:
+                self.error = str(error)
+
     def finish(self, now: float) -> None:
         """The tree is gone: take the rest, end the log."""
         bound = time.monotonic() + DRAIN_S
