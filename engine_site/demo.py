@@ -136,3 +136,8 @@ def play(say: Callable[[str], None]) -> list[Job]:
             job.refresh_from_db()
         say(f"  {job.title}: {job.get_status_display().lower()}")
     return jobs
+
+
+def anybody() -> bool:
+    """Whether somebody could sign in."""
+    return get_user_model().objects.filter(is_active=True).exists()

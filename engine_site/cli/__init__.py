@@ -1,0 +1,5 @@
+"""The `engine` command."""
+
+from engine_site.cli.main import main
+
+__all__ = ["main"]

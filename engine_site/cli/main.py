@@ -1,0 +1,32 @@
+"""Where the `engine` command starts: Django first, then the commands, then one sentence for every refusal."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from jobs import boot
+from jobs.errors import InvalidDocument, Refused
+
+from engine_site.cli.app import app  # isort: skip
+from engine_site.cli import run, serve  # noqa: F401  # isort: skip  # each registers its commands
+
+__all__ = ["boot", "main"]
+
+
+def main() -> None:
+    """Exit codes: 0 well, the tool's own for a failed job, 124 timeout, 130 cancelled, and those of jobs/errors.py."""
+    try:
+        app()
+    except Refused as refusal:
+        complain(refusal)
+        sys.exit(refusal.exit_code)
+
+
+def complain(refusal: Refused) -> None:
+    """One sentence; for a document, each problem on a line of its own."""
+    err = Console(stderr=True, highlight=False, soft_wrap=True)
+    err.print(f"[red]engine:[/] {typer.unstyle(refusal.message)}", markup=True)
+    if isinstance(refusal, InvalidDocument):
+        for problem in refusal.problems:
+            err.print(f"  {problem}", markup=False)

@@ -1,0 +1,47 @@
+"""`engine up` and `engine worker`: the long-running commands."""
+
+from typing import Annotated
+
+import typer
+from django.core.management import call_command
+from rich.console import Console
+
+from engine_site import demo as demonstration
+from engine_site.cli.app import app
+from engine_site.up import Failed
+from engine_site.up import up as run_site
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(envvar="PORT", help="Port of the web server.")] = 8750,
+    host: Annotated[str, typer.Option(envvar="ENGINE_BIND", help="Address that the web server listens on.")] = "127.0.0.1",
+    demo: Annotated[bool, typer.Option(help="Make a sample repository and run real jobs in it.")] = False,
+) -> None:
+    """Start everything: database, web and cluster, in the foreground. Ctrl-C ends all of it."""
+
+    def ready(address: str) -> None:
+        if demo:
+            user, password = demonstration.user_and_password()
+            out.print("Running the sample jobs ...")
+            demonstration.play(out.print)
+            out.print(f"\n[bold]Engine is ready:[/] {address}\n  user      {user}\n  password  {password}\n")
+        else:
+            out.print(f"\n[bold]Engine is ready:[/] {address}\n")
+            if not demonstration.anybody():
+                out.print("There is no user yet; make one with: python manage.py createsuperuser\n")
+        out.print("Ctrl-C stops it.")
+
+    try:
+        run_site(host, port, ready, out.print)
+    except Failed as failure:
+        Console(stderr=True, highlight=False).print(f"[red]engine:[/] {failure}")
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs on this host until a signal: the cluster alone, for one more worker host."""
+    call_command("cluster")
