@@ -12,7 +12,10 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 
 # Swagger UI draws its icons from data: addresses and styles some elements by script.
-POLICY: dict[str, list[str]] = {**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]}
+POLICY: dict[str, list[str]] = {
+    **{name: [str(source.value) for source in sources] for name, sources in settings.SECURE_CSP.items()},
+    "img-src": [CSP.SELF.value, "data:"],
+}
 
 
 @csp_override(POLICY)

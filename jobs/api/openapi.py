@@ -31,10 +31,12 @@ class EngineAPI(NinjaAPI):
     def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
                            ) -> OpenAPISchema:
         document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        scopes = {name: scope_of(operation) for name, operation in self.operations().items()}
         sparse: set[str] = set()
         for path in document["paths"].values():
             for method, operation in path.items():
                 _complete(method, operation)
+                operation["x-scope"] = scopes[operation["operationId"]]
                 if any(parameter["name"] == "fields" for parameter in operation["parameters"]):
                     sparse |= _shapes(operation, document["components"]["schemas"])
         for name in sparse:
@@ -43,7 +45,7 @@ class EngineAPI(NinjaAPI):
             shape["description"] = f"{shape.get('description', '')} {SPARSE}".strip()
         return document
 
-    def operation_scopes(self) -> dict[str, Operation]:
+    def operations(self) -> dict[str, Operation]:
         """Every operation by its id; a test demands a scope of each."""
         return {
             operation.operation_id or "": operation

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from jobs import db
@@ -81,6 +81,7 @@ def resume(request: HttpRequest, worker_id: RowId) -> Node:
 
 @router.delete("/{worker_id}", auth=OPERATE, operation_id="workers_forget", summary="Forget a worker",
                response=answers(None, 404, 409, status=204))
-def forget(request: HttpRequest, worker_id: RowId) -> None:
+def forget(request: HttpRequest, worker_id: RowId) -> Status[None]:
     """Delete the row of a worker that has stopped."""
     controls.forget_node(_found(worker_id), by=actor(request).name)
+    return Status(204, None)
