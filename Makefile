@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 setup: $(VENV)/.dev ## make the environment with everything for development
 
 demo: $(VENV)/.base ## start Engine with a sample repository and real jobs, in the foreground
-	@ENGINE_ALLOW_SHELL=1 ENGINE_EXECUTABLES=python3,sleep $(BIN)/engine up --demo --port $(PORT)
+	@ENGINE_ALLOW_SHELL=1 ENGINE_EXECUTABLES=python3,sleep ENGINE_STOP_GRACE_S=2 $(BIN)/engine up --demo --port $(PORT)
 
 up: $(VENV)/.base ## start Engine: database, web and cluster, in the foreground
 	@$(BIN)/engine up --port $(PORT)

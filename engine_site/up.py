@@ -37,7 +37,7 @@ def up(host: str, port: int, on_ready: Callable[[str], None], say: Callable[[str
             on_ready(f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/")  # noqa: S104
             site.watch()
     finally:
-        say("Stopping ...")
+        say(f"Stopping; running jobs get {settings.ENGINE_STOP_GRACE_S:g} s to finish. Ctrl-C again hands them back at once.")
         site.stop()
 
 

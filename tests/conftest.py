@@ -1,15 +1,10 @@
 """Fixtures that every floor uses."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
-
-from tests import settings as test_settings
 
 # A busy machine must not make a test fail: figures come from the benchmark.
 hypothesis_settings.register_profile("engine", deadline=None, max_examples=60)
@@ -23,10 +18,3 @@ def data_dir(settings: Settings, tmp_path: Path) -> Path:
     settings.ENGINE_DATA_DIR.mkdir()
     settings.ENGINE_ROOTS = [str(tmp_path.resolve())]
     return settings.ENGINE_DATA_DIR
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _remove_data() -> Iterator[None]:
-    yield
-    if not os.environ.get("PYTEST_XDIST_WORKER"):
-        shutil.rmtree(test_settings.DATA, ignore_errors=True)

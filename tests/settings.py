@@ -1,10 +1,14 @@
 """Settings of the test suite: quick hashes, plain static files, short times, a data directory of its own."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 DATA = tempfile.mkdtemp(prefix="engine-tests-")
+OWNER = os.getpid()
+atexit.register(lambda: shutil.rmtree(DATA, ignore_errors=True) if os.getpid() == OWNER else None)
 os.environ["ENGINE_DATA_DIR"] = DATA
 os.environ.setdefault("ENGINE_SECRET_KEY", "only-for-tests")
 os.environ["ENGINE_ROOTS"] = tempfile.gettempdir()
@@ -13,8 +17,11 @@ os.environ["ENGINE_EXECUTABLES"] = "*"
 os.environ.pop("PIPELINE_DB_PATH", None)
 
 from engine_site.settings import *  # noqa: E402, F403
-from engine_site.settings import STORAGES  # noqa: E402
+from engine_site.settings import DATABASES, STORAGES  # noqa: E402
 
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, as in production: the in-memory database that Django would make has other locks.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA, "test.db"))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

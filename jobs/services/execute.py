@@ -12,7 +12,7 @@ from adapters import gitinfo, registry, report
 from adapters.base import Command, Context
 from adapters.errors import AdapterError
 from adapters.evidence import Evidence
-from adapters.paths import Paths
+from adapters.paths import Paths, must_exist
 from adapters.process import Ending, Shim, ShimError, Spec
 from adapters.verdict import Reason, Verdict
 from jobs import db
@@ -100,6 +100,7 @@ def prepare(attempt: StepAttempt) -> Prepared:
     job = attempt.job
     document = {**job.document(), "paths": dict(job.paths)}
     paths = places.from_json(job.paths)
+    must_exist(paths)
     attempt.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets = node_secrets.granted(job)
     context = Context(

@@ -1,7 +1,6 @@
 """Run a job in this very process: submit it to a private queue, then be its worker until it has ended."""
 
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,9 +28,15 @@ STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
 LONGEST_NAP_S = 0.2
 
 
+def private_queue_prefix() -> str:
+    """What the private queues of this host begin with."""
+    return f"{PRIVATE}{settings.ENGINE_NODE[:30]}:"
+
+
 def private_queue() -> str:
+    """A queue that only this process serves: a cluster beside it cannot take the job away."""
     pid, started = own_identity()
-    return f"{PRIVATE}{socket.gethostname()[:40]}:{pid}:{started}"
+    return f"{private_queue_prefix()}{pid}:{started}"
 
 
 def run_here(document: Any, *, by: Submitter = Submitter(), base: Path | None = None, source: str | None = None,

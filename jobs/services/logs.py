@@ -1,15 +1,17 @@
 """An attempt's log for whoever reads it: the file where it is on this host, else the shipped copy."""
 
-import re
-import time
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
-from adapters.process.logs import Line, LogFile, SearchResult
 from django.db.models import QuerySet
 
+from adapters.process.logs import Line, LogFile
+from adapters.process.search import SearchResult, search_file, search_in_child
 from jobs import db
 from jobs.models import LogChunk, StepAttempt
 
@@ -46,6 +48,22 @@ class Log:
         return self.source.size
 
     @property
+    def lines_whole(self) -> int:
+        """Lines that have their end: a last one without may still grow."""
+        total = self.lines_total
+        return total - 1 if total and not self._ends_with_newline() else total
+
+    def _ends_with_newline(self) -> bool:
+        if isinstance(self.source, ChunkLog):
+            return not self.source.open_end
+        try:
+            with open(self.attempt.directory / "output.log", "rb") as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) == b"\n"
+        except OSError:
+            return True  # empty, or gone
+
+    @property
     def complete(self) -> bool:
         """Whether everything that the attempt wrote can be shown here."""
         return self.local or not self.attempt.is_final or self.size >= self.attempt.log_bytes
@@ -59,10 +77,21 @@ class Log:
     def search(self, pattern: str, regex: bool, limit: int, time_limit_s: float) -> SearchResult:
         return self.source.search(pattern, regex, limit, time_limit_s)
 
+    def raw(self, start: int, end: int, piece: int = 1 << 17) -> Iterator[bytes]:
+        """The bytes as they were written, in pieces."""
+        if isinstance(self.source, ChunkLog):
+            yield from self.source.raw(start, end)
+            return
+        with open(self.attempt.directory / "output.log", "rb") as file:
+            file.seek(start)
+            while start < end and (data := file.read(min(piece, end - start))):
+                start += len(data)
+                yield data
+
     def errors(self) -> list[int]:
         """Line numbers that look like errors, the first 200."""
         if isinstance(self.source, LogFile):
-            return [found.line for found in self.source.errors()]
+            return [found.number for found in self.source.errors()]
         first = self.attempt.first_error_line
         return [first] if first else []
 
@@ -90,7 +119,7 @@ class ChunkLog:
         last = self._chunks().order_by("-seq").values_list("offset", "first_line", "line_count", "data").first()
         self._size = last[0] + len(last[3]) if last else 0
         self._newlines = last[1] - 1 + last[2] if last else 0
-        self._open_end = bool(last) and not bytes(last[3]).endswith(b"\n")
+        self.open_end = bool(last) and not bytes(last[3]).endswith(b"\n")
 
     def _chunks(self) -> "QuerySet[LogChunk]":
         return LogChunk.objects.filter(attempt_id=self.attempt_pk)
@@ -101,7 +130,7 @@ class ChunkLog:
 
     @property
     def lines_total(self) -> int:
-        return self._newlines + self._open_end
+        return self._newlines + self.open_end
 
     def _from(self, first: int) -> Iterator[tuple[int, int, bytes]]:
         """(number, offset, bytes without the line's end) from line `first` on."""
@@ -127,6 +156,10 @@ class ChunkLog:
         if carry and number >= first:
             yield number, offset, carry
 
+    def raw(self, start: int, end: int) -> Iterator[bytes]:
+        for at, data in self._chunks().order_by("seq").values_list("offset", "data").iterator(chunk_size=20):
+            yield bytes(data)[max(0, start - at) : max(0, end - at)]
+
     def read_lines(self, first: int, count: int) -> list[Line]:
         found = []
         for number, offset, text in self._from(first):
@@ -136,13 +169,10 @@ class ChunkLog:
         return found
 
     def search(self, pattern: str, regex: bool = False, limit: int = 200, time_limit_s: float = 0.8) -> SearchResult:
-        needle = re.compile((pattern if regex else re.escape(pattern)).encode(), re.IGNORECASE)
-        total, hits, stop = 0, [], time.monotonic() + time_limit_s
-        for number, offset, text in self._from(1):
-            if needle.search(text[:LINE_BYTES]):
-                total += 1
-                if len(hits) < limit:
-                    hits.append(Line(number, offset, None, text[:LINE_BYTES], len(text) > LINE_BYTES))
-            if time.monotonic() > stop:
-                return SearchResult(total, hits, False)
-        return SearchResult(total, hits, True)
+        """The copy is small; put together as a file it is searched like one, in a child where that is needed."""
+        with tempfile.NamedTemporaryFile(prefix="engine-log-") as file:
+            for piece in self.raw(0, self.size):
+                file.write(piece)
+            file.flush()
+            seek = search_in_child if regex else search_file
+            return seek(Path(file.name), pattern, limit, time_limit_s, True)

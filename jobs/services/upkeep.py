@@ -17,6 +17,7 @@ from jobs import db
 from jobs.errors import Refused
 from jobs.models import ErrorRecord, Job, StepAttempt
 from jobs.services import nodes
+from jobs.services.here import private_queue_prefix
 from jobs.services.settle import settle
 from jobs.services.transitions import move, recount
 from jobs.states import ErrorState, JobStatus
@@ -26,6 +27,8 @@ HEAL_S = 30.0
 _seen: dict[int, tuple[int, float]] = {}  # attempt -> (its beat, when this process saw it first, monotonic)
 _orphaned: dict[int, float] = {}  # attempt -> when its worker was found dead while its shim was still at work
 ORPHAN_S = 3.0
+UNSEEN_S = 0.5
+LEFT_BEHIND = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RETRYING)
 _healed_at = 0.0
 
 
@@ -69,9 +72,10 @@ def _look_after(attempt: StepAttempt) -> None:
 def _shim_has_ended(attempt: StepAttempt) -> bool:
     """A shim whose worker died ends the tree and writes exit.json; it gets a moment for that, so that nothing true is lost."""
     pids = read_pids(attempt.directory)
-    if not alive(pids.get("shim_pid", 0), pids.get("shim_starttime", 0)):
-        return True
-    return time.monotonic() - _orphaned.setdefault(attempt.pk, time.monotonic()) > ORPHAN_S
+    waited = time.monotonic() - _orphaned.setdefault(attempt.pk, time.monotonic())
+    if not pids:
+        return waited >= UNSEEN_S  # a shim that has just been told to start sees its worker's end within moments
+    return waited > ORPHAN_S or not alive(pids.get("shim_pid", 0), pids.get("shim_starttime", 0))
 
 
 def _silent_for(attempt: StepAttempt) -> float:
@@ -119,5 +123,10 @@ def heal() -> None:
     ).select_related("workstream").distinct()[:200]:  # fmt: skip
         with db.atomic():
             _guarded(lambda job=job: recount(job))
+    for job in Job.objects.filter(status__in=LEFT_BEHIND, queue__startswith=private_queue_prefix()):
+        pid, started = map(int, job.queue.split(":")[-2:])
+        if not alive(pid, started):
+            _guarded(lambda job=job: move(job, JobStatus.CANCELLED, reason="cancelled",
+                                          summary="The command that ran it has ended."))  # fmt: skip
     ErrorRecord.objects.filter(state=ErrorState.MUTED, muted_until__lte=db.now()).update(
         state=ErrorState.OPEN, muted_until=None)

@@ -1,0 +1,255 @@
+"""Upkeep: what a dead, frozen or unheard worker leaves behind is ended, adopted or run again; exactly once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from adapters.process import Shim, Spec
+from adapters.process.sweep import own_identity, processes_of
+from jobs.errors import Refused
+from jobs.models import ErrorRecord, Event, Job, Node, StepAttempt
+from jobs.services import nodes, upkeep
+from jobs.services.claim import Claimant, claim_next
+from jobs.services.here import private_queue
+from jobs.states import ErrorState, JobStatus
+from tests.factories import make_document, make_job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most attempts here never had a shim: nobody needs to wait for one."""
+    if "shim_at_its_work" not in request.node.name:
+        monkeypatch.setattr(upkeep, "UNSEEN_S", 0)
+
+
+@pytest.fixture
+def dead_worker() -> tuple[int, int]:
+    """The identity of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
+    process.wait()
+    return process.pid, 1
+
+
+@pytest.fixture
+def leftovers() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that a test starts and that must not outlive it."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def claim(job: Job, worker: tuple[int, int] | None = None, host: str = "test-node") -> StepAttempt:
+    pid, started = worker or own_identity()
+    attempt = claim_next(Claimant("test-node", host, ("default",), 9, pid, started))
+    assert attempt is not None and attempt.job_id == job.pk
+    attempt.directory.mkdir(parents=True, exist_ok=True)
+    return attempt
+
+
+def exit_record(attempt: StepAttempt, **facts: Any) -> None:
+    (attempt.directory / "exit.json").write_text(json.dumps({"ended_by": "exit", "exit_code": 0, "log_lines": 3, **facts}))
+
+
+def test_a_dead_worker_is_noticed_at_once_and_its_job_runs_again(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    job = make_job()
+    attempt = claim(job, dead_worker)
+    upkeep.tick()
+    attempt.refresh_from_db()
+    job.refresh_from_db()
+    assert (attempt.status, attempt.reason) == ("lost", "lost")
+    assert attempt.verdict["summary"] == "Lost: its worker process died."
+    assert job.status == "queued"
+
+
+def test_leftover_processes_of_a_dead_worker_are_ended_before_the_job_may_run_again(
+    data_dir: Path, dead_worker: tuple[int, int], leftovers: list[subprocess.Popen[bytes]]
+) -> None:
+    job = make_job()
+    attempt = claim(job, dead_worker)
+    environment = {"ENGINE_ATTEMPT_MARKER": attempt.marker, "PATH": os.environ["PATH"]}
+    leftovers.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=environment,
+                                      start_new_session=True))
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
+                                 env={**environment, "ENGINE_ATTEMPT_MARKER": attempt.marker[:-1] + "x"})
+    leftovers.append(bystander)
+    deadline = time.monotonic() + 5
+    while not processes_of(attempt.marker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    upkeep.tick()
+    assert leftovers[0].wait(5) == -signal.SIGKILL
+    assert bystander.poll() is None, "a process of another attempt was touched"
+    assert processes_of(attempt.marker) == []
+
+
+def test_a_success_in_exit_json_is_adopted_and_never_run_again(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    job = make_job()
+    attempt = claim(job, dead_worker)
+    exit_record(attempt)
+    upkeep.tick()
+    attempt.refresh_from_db()
+    job.refresh_from_db()
+    assert (job.status, attempt.status, attempt.exit_code, attempt.log_lines) == ("completed", "completed", 0, 3)
+    upkeep.tick()
+    assert job.attempts.count() == 1
+
+
+def test_a_failure_in_exit_json_is_the_work_s_failure(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    job = make_job()
+    exit_record(claim(job, dead_worker), exit_code=3)
+    upkeep.tick()
+    job.refresh_from_db()
+    assert (job.status, job.reason) == ("failed", "exit_code")
+
+
+@pytest.mark.parametrize("ended_by", ["lifeline", "deadman"])
+def test_a_tree_that_the_shim_ended_for_its_worker_is_lost_not_failed(
+    data_dir: Path, dead_worker: tuple[int, int], ended_by: str
+) -> None:
+    job = make_job()
+    exit_record(claim(job, dead_worker), ended_by=ended_by, exit_code=None, signal=9)
+    upkeep.tick()
+    job.refresh_from_db()
+    assert job.status == "queued"
+
+
+def test_a_cancelled_job_whose_worker_died_is_cancelled(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    job = make_job()
+    claim(job, dead_worker)
+    Job.objects.filter(pk=job.pk).update(status=JobStatus.CANCELLING, cancelled_by="mara")
+    upkeep.tick()
+    job.refresh_from_db()
+    assert (job.status, job.summary) == ("cancelled", "Cancelled by mara.")
+
+
+def test_a_living_worker_that_beats_is_left_alone(data_dir: Path) -> None:
+    attempt = claim(make_job())
+    upkeep.tick()
+    attempt.refresh_from_db()
+    assert attempt.status == "running"
+
+
+def test_silence_is_measured_on_the_observers_own_clock(
+    data_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a wrong lease time nor a jump of the wall clock ends a living attempt; missing beats do."""
+    clock = [1000.0]
+    monkeypatch.setattr(upkeep.time, "monotonic", lambda: clock[0])
+    job = make_job()
+    attempt = claim(job, host="another-host")
+    StepAttempt.objects.filter(pk=attempt.pk).update(lease_until=timezone.now() - timedelta(days=1))
+    upkeep.tick()
+    clock[0] += settings.ENGINE_LEASE_S - 1
+    upkeep.tick()
+    attempt.refresh_from_db()
+    assert attempt.status == "running"
+    StepAttempt.objects.filter(pk=attempt.pk).update(beat=1, lease_until=timezone.now() + timedelta(days=365))
+    upkeep.tick()
+    clock[0] += settings.ENGINE_LEASE_S + 1
+    upkeep.tick()
+    attempt.refresh_from_db()
+    assert attempt.status == "lost"
+
+
+def test_the_tree_is_dead_before_its_lease_may_be_taken(settings: Settings) -> None:
+    assert settings.ENGINE_DEAD_MAN_S + 1 <= settings.ENGINE_LEASE_S < 30
+
+
+def test_two_observers_at_once_close_an_attempt_once(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    job = make_job()
+    attempt = claim(job, dead_worker)
+    stale = StepAttempt.objects.select_related("job__workstream").get(pk=attempt.pk)
+    upkeep.rescue(attempt, "its worker process died")
+    with pytest.raises(Refused):
+        upkeep.rescue(stale, "its worker process died")
+    assert Event.objects.filter(event_type="attempt.lost").count() == 1
+
+
+def test_after_a_whole_lost_streak_the_job_asks_for_a_person(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    job = make_job()
+    for _ in range(20):
+        job.refresh_from_db()
+        if job.status != JobStatus.QUEUED:
+            break
+        claim(job, dead_worker)
+        upkeep.tick()
+    assert job.status == "quarantined"
+
+
+def test_a_delayed_job_is_queued_when_its_time_has_come_and_not_before(data_dir: Path) -> None:
+    due = make_job(status=JobStatus.RETRYING, not_before=timezone.now() - timedelta(seconds=1))
+    later = make_job(status=JobStatus.RETRYING, not_before=timezone.now() + timedelta(seconds=60))
+    upkeep.tick()
+    due.refresh_from_db()
+    later.refresh_from_db()
+    assert (due.status, later.status) == ("queued", "retrying")
+
+
+def test_a_queue_timeout_gives_up_what_waited_too_long(data_dir: Path) -> None:
+    job = make_job(expires_at=timezone.now() - timedelta(seconds=1))
+    upkeep.tick()
+    job.refresh_from_db()
+    assert job.status == "timeout" and "queue_timeout_seconds" in job.summary
+
+
+def test_a_job_of_a_foreground_command_that_died_is_not_left_waiting(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    pid, _ = own_identity()
+    queue = private_queue()
+    mine = make_job(queue=queue)
+    orphan = make_job(queue=queue.replace(f":{pid}:", f":{dead_worker[0]}:"))
+    upkeep.heal()
+    mine.refresh_from_db()
+    orphan.refresh_from_db()
+    assert mine.status == "queued"
+    assert (orphan.status, orphan.summary) == ("cancelled", "The command that ran it has ended.")
+
+
+def test_a_mute_runs_out(data_dir: Path) -> None:
+    kind = ErrorRecord.objects.create(signature="s", tool="t", category="c", message="m", pattern="m",
+                                      state=ErrorState.MUTED, muted_until=timezone.now() - timedelta(seconds=1))
+    upkeep.heal()
+    kind.refresh_from_db()
+    assert kind.state == ErrorState.OPEN
+
+
+def test_a_second_cluster_of_the_same_name_on_this_host_is_refused(leftovers: list[subprocess.Popen[bytes]]) -> None:
+    from adapters.process.shim import tree
+
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    leftovers.append(other)
+    node = nodes.register()
+    Node.objects.filter(pk=node.pk).update(pid=other.pid, pid_started=tree.starttime_of(other.pid))
+    with pytest.raises(Refused, match="already runs here"):
+        nodes.register()
+    Node.objects.filter(pk=node.pk).update(pid_started=1)  # the pid was given to another process since
+    nodes.register()
+
+
+def test_a_shim_at_its_work_gets_a_moment_to_record_the_truth(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+    """Its worker is dead; the shim has seen a success and still ends leftovers: that success counts."""
+    job = make_job(spec=make_document())
+    attempt = claim(job, dead_worker)
+    with Shim.spawn() as shim:
+        shim.start(Spec(argv=[sys.executable, "-c", "import time; time.sleep(0.4)"], env={}, cwd="/tmp",
+                        attempt_dir=attempt.directory, marker=attempt.marker))  # fmt: skip
+        deadline = time.monotonic() + 10
+        while Job.objects.get(pk=job.pk).status == JobStatus.RUNNING and time.monotonic() < deadline:
+            upkeep.tick()
+            shim.read()
+            time.sleep(0.05)
+    job.refresh_from_db()
+    assert job.status == "completed" and job.attempts.count() == 1
