@@ -121,7 +121,7 @@
         }
       });
     });
-    const out = $('[data-hits]'); if (out) out.textContent = q ? `${n} in this window` : '';
+    const out = $('[data-hits]'); if (out) out.textContent = q && !/^\/.*\/$/.test(needle) ? `${n} in this window` : '';
     return first;
   };
   const span = () => (location.hash.match(/^#L(\d+)(?:-L(\d+))?$/) || []).slice(1).map(x => x && +x);
@@ -130,7 +130,9 @@
     const [from, to = from] = span(); if (!from || !log()) return;
     if (!$('#L' + from)) { const url = new URL(location.href); if (url.searchParams.get('line') !== String(from)) { url.searchParams.set('line', from); location.replace(url); } return; }
     for (let n = from; n <= Math.min(to, from + 5000); n++) $('#L' + n)?.classList.add('sel');
-    if (scroll) $('#L' + from).scrollIntoView({ block: 'center' });
+    // Blocks off screen have an estimated height until they are drawn, so the first jump may miss.
+    const jump = () => $('#L' + from)?.scrollIntoView({ block: 'center' });
+    if (scroll) { jump(); requestAnimationFrame(() => requestAnimationFrame(jump)); }
   };
   const lineClick = (a, e) => {
     const n = +a.parentElement.id.slice(1), [from] = span();
@@ -170,6 +172,7 @@
     const d = b.dataset;
     if ('themeSet' in d) { e.preventDefault(); theme(d.themeSet); }
     if ('palette' in d) { e.preventDefault(); openPalette(); }
+    if (d.errors) { const at = span()[0] || 0, next = d.errors.split(',').map(Number).find(n => n > at); if (next) { e.preventDefault(); unfollow(); location.hash = 'L' + next; } }
     if ('copy' in d) navigator.clipboard?.writeText(d.copy || location.href).then(() => say('Copied'));
     if ('close' in d && b.closest('dialog')) { e.preventDefault(); b.closest('dialog').close(); }
     if (b.type === 'reset') setTimeout(count);

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -22,7 +23,7 @@ class Visit(HttpRequest):
     polled: Any
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(*methods: str, scope: str = "read", part: bool = False) -> Callable[[View], View]:
@@ -31,7 +32,7 @@ def page(*methods: str, scope: str = "read", part: bool = False) -> Callable[[Vi
 
     def wrap(view: View) -> View:
         @wraps(view)
-        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
             if not request.user.is_authenticated:

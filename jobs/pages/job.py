@@ -9,18 +9,21 @@ from typing import Any
 from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import SafeString
 from django_htmx.http import ptag
 
 from jobs import db
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.pages import why
+from jobs.pages.ansi import render as render_line
 from jobs.pages.door import Visit, jobs_of, page
 from jobs.pages.gantt import draw, working_time
 from jobs.pages.handlers import missing
 from jobs.pages.jobs import took_s
 from jobs.pages.policy_words import in_words
 from jobs.pages.verbs import PRIMARY, allowed
-from jobs.states import AttemptStatus, JobStatus
+from jobs.services.logs import open_log
+from jobs.states import ALIVE, AttemptStatus, JobStatus
 
 TAIL_LINES = 12
 TABS = ("summary", "log", "events", "json")
@@ -82,12 +85,18 @@ def summary_of(job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
     metadata = job.metadata
     return {
         "latest": latest, "why": why.tell([job]).get(job.pk, "") if waiting else "",
-        "tail": [],
+        "tail": _tail(job, latest),
         "cards": bad[:3], "needs": needs, "wanted_by": wanted_by, "metadata": metadata,
         "command": _command(job, latest),
         "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
         "env_names": sorted(job.spec.get("env") or {}),
     }  # fmt: skip
+
+
+def _tail(job: Job, latest: StepAttempt | None) -> list[tuple[int, SafeString]]:
+    if latest is None or job.status not in ALIVE:
+        return []
+    return [(line.number, render_line(line.raw[:2000])) for line in open_log(latest).tail(TAIL_LINES)]
 
 
 def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:

@@ -148,13 +148,13 @@ def _filter_pairs(params: QueryDict) -> list[tuple[str, str]]:
 
 def _poll_tag(request: Visit) -> str:
     """Runs before the view and leaves what it read for it, so a poll reads once."""
-    known = dict.fromkeys(i for i in map(_id, request.GET.getlist("id")[:PAGE]) if i)
-    seen = list(rows_of(jobs_of(request.actor).filter(pk__in=[pk for pk, _ in known])).order_by("-pk")) if known else []
+    known = dict(filter(None, map(_id, request.GET.getlist("id")[:PAGE])))
+    seen = list(rows_of(jobs_of(request.actor).filter(pk__in=list(known))).order_by("-pk")) if known else []
     newest, fresh = _number(request.GET.get("newest")), 0
     if newest is not None:
         filters = Filters.read(request.GET, request.actor.name)
         fresh = count_all({"n": filters.apply(jobs_of(request.actor).filter(pk__gt=newest))}, NEW_CAP)["n"]
-    request.polled = (seen, dict(known), fresh)
+    request.polled = (seen, known, fresh)
     said = ",".join(f"{job.pk}.{job.version}" for job in seen) + f"+{fresh}"
     return blake2s(said.encode(), digest_size=9).hexdigest()
 

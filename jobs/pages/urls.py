@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from jobs.pages import act, bulk, job, jobs, session
+from jobs.pages import act, bulk, job, jobs, log, session, stream
 from jobs.pages.soon import soon
 
 urlpatterns = [
@@ -18,7 +18,11 @@ urlpatterns = [
     path("jobs/new/json", soon, name="job-new-json"),
     path("jobs/<str:job_id>", job.summary, name="job"),
     path("-/jobs/<str:job_id>/head", job.head, name="job-head"),
-    path("jobs/<str:job_id>/log", soon, name="job-log"),
+    path("jobs/<str:job_id>/log", log.log, name="job-log"),
+    path("jobs/<str:job_id>/log/raw", log.raw, name="job-log-raw"),
+    path("jobs/<str:job_id>/log/go", log.go, name="job-log-go"),
+    path("-/jobs/<str:job_id>/log", log.part, name="job-log-part"),
+    path("-/stream/jobs/<str:job_id>/log", stream.log_stream, name="job-log-stream"),
     path("jobs/<str:job_id>/events", job.events, name="job-events"),
     path("jobs/<str:job_id>/json", job.as_json, name="job-json"),
     path("jobs/<str:job_id>/<slug:verb>", act.act, name="job-act"),

@@ -117,9 +117,12 @@ class ChunkLog:
     def __init__(self, attempt_pk: int) -> None:
         self.attempt_pk = attempt_pk
         last = self._chunks().order_by("-seq").values_list("offset", "first_line", "line_count", "data").first()
-        self._size = last[0] + len(last[3]) if last else 0
-        self._newlines = last[1] - 1 + last[2] if last else 0
-        self.open_end = bool(last) and not bytes(last[3]).endswith(b"\n")
+        self._size = self._newlines = 0
+        self.open_end = False
+        if last is not None:
+            offset, first_line, line_count, data = last
+            self._size, self._newlines = offset + len(data), first_line - 1 + line_count
+            self.open_end = not bytes(data).endswith(b"\n")
 
     def _chunks(self) -> "QuerySet[LogChunk]":
         return LogChunk.objects.filter(attempt_id=self.attempt_pk)

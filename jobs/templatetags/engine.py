@@ -140,4 +140,4 @@ def query(context: dict[str, Any], **changes: Any) -> str:
             params.setlist(key, list(value))
         else:
             params[key] = value
-    return "?" + params.urlencode()
+    return f"?{params.urlencode()}"

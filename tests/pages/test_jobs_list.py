@@ -1,0 +1,137 @@
+import re
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from jobs.models import Dependency, Job, Project
+from jobs.pages.jobs import PAGE
+from jobs.states import JobStatus
+from tests.factories import make_document, make_job, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def poll_url(page: str) -> str:
+    return re.search(r'hx-get="(/-/jobs/rows\?[^"]*)"', page)[1].replace("&amp;", "&")
+
+
+def test_a_stranger_is_sent_to_the_login_page(client):
+    assert client.get("/jobs").headers["Location"] == "/login?next=/jobs"
+    part = client.get("/-/jobs/rows", headers={"HX-Request": "true"})
+    assert part.headers["HX-Redirect"] == "/login"
+
+
+def test_somebody_without_a_role_is_told_so(client):
+    client.force_login(make_user("nobody"))
+    answer = client.get("/jobs")
+    assert answer.status_code == 403
+    assert "may not read the dashboard" in answer.content.decode()
+
+
+def test_an_empty_list_says_what_a_job_is_and_offers_one(admin):
+    assert "No jobs yet" in admin.get("/jobs").content.decode()
+
+
+def test_a_row_says_why_its_job_waits(admin):
+    first = make_job(JobStatus.RUNNING, title="Build the thing")
+    child = make_job(JobStatus.WAITING, unmet=1)
+    Dependency.objects.create(job=child, needs=first)
+    make_job(JobStatus.QUEUED)
+    page = admin.get("/jobs").content.decode()
+    assert "waits for Build the thing" in page
+    assert "no worker takes queue default" in page
+
+
+def test_filters_stand_in_the_address_and_repeat_for_or(admin):
+    for tool in ("aider", "codex", "git"):
+        make_job(JobStatus.COMPLETED, spec=make_document(tool=tool), title=f"By {tool}")
+    page = admin.get("/jobs?tool=aider&tool=codex").content.decode()
+    assert "By aider" in page
+    assert "By codex" in page
+    assert "By git" not in page
+    assert "Tool: aider, codex" in page
+
+
+@pytest.mark.parametrize("query", ["status=nonsense", "since=never", "before=x", "after=99999999999999999999", "sort=?",
+                                   "q=%00", "id=1", "tool=" + "x" * 500])  # fmt: skip
+def test_odd_addresses_still_show_a_list(admin, query):
+    make_job(JobStatus.COMPLETED)
+    assert admin.get(f"/jobs?{query}").status_code == 200
+
+
+def test_no_match_names_the_filters_and_counts_without_the_last(admin):
+    make_job(JobStatus.COMPLETED, spec=make_document(tool="git"))
+    page = admin.get("/jobs?tool=git&submitter=priya").content.decode()
+    assert "No job matches" in page
+    assert "1 matches without the submitter filter" in page
+
+
+def test_pages_follow_each_other_by_key_in_both_directions(admin):
+    jobs = [make_job(JobStatus.COMPLETED) for _ in range(PAGE + 5)]
+    first = admin.get("/jobs").content.decode()
+    assert jobs[-1].job_id in first
+    assert jobs[0].job_id not in first
+    older = re.search(r'href="(\?[^"]*before=\d+)"', first)[1].replace("&amp;", "&")
+    second = admin.get("/jobs" + older).content.decode()
+    assert jobs[0].job_id in second
+    assert jobs[-1].job_id not in second
+    newer = re.search(r'href="(\?[^"]*after=\d+)"', second)[1].replace("&amp;", "&")
+    assert jobs[-1].job_id in admin.get("/jobs" + newer).content.decode()
+
+
+def test_the_poll_is_quiet_while_nothing_changed_and_brings_only_changed_rows(admin, django_assert_max_num_queries):
+    mine, other = make_job(JobStatus.RUNNING), make_job(JobStatus.RUNNING)
+    make_job(JobStatus.COMPLETED)
+    url = poll_url(admin.get("/jobs").content.decode())
+    assert f"id={mine.pk}.1" in unquote(url)
+    first = admin.get(url)
+    assert f'id="j-{mine.pk}"' not in first.content.decode()
+    assert first.headers["Cache-Control"] == "no-store"
+    with django_assert_max_num_queries(4):
+        same = admin.get(url, headers={"HX-PTag": first.headers["HX-PTag"]})
+    assert same.status_code == 304
+    Job.objects.filter(pk=mine.pk).update(version=2, title="Changed")
+    body = admin.get(url, headers={"HX-PTag": first.headers["HX-PTag"]}).content.decode()
+    assert "Changed" in body
+    assert f'id="j-{other.pk}"' not in body
+    assert f"id={mine.pk}.2" in unquote(poll_url(body))
+
+
+def test_new_jobs_wait_behind_a_bar(admin):
+    make_job(JobStatus.RUNNING)
+    url = poll_url(admin.get("/jobs").content.decode())
+    make_job(JobStatus.QUEUED)
+    make_job(JobStatus.QUEUED)
+    assert "2 new jobs. Show them" in admin.get(url).content.decode()
+
+
+def test_the_list_takes_a_fixed_number_of_queries(admin, django_assert_max_num_queries):
+    def fill():
+        at = timezone.now() - timedelta(minutes=5)
+        running = make_job(JobStatus.RUNNING, at=at)
+        for _ in range(6):
+            make_job(JobStatus.QUEUED, at=at)
+            Dependency.objects.create(job=make_job(JobStatus.WAITING, unmet=1, at=at), needs=running)
+            make_job(JobStatus.FAILED, at=at)
+
+    fill()
+    with django_assert_max_num_queries(12):
+        admin.get("/jobs")
+    fill()
+    with django_assert_max_num_queries(12):
+        admin.get("/jobs")
+
+
+def test_a_viewer_of_another_project_sees_no_job(client):
+    secret = Project.objects.create(root="/srv/secret", name="Secret")
+    secret.viewers.add(Group.objects.create(name="insiders"))
+    hidden = make_job(JobStatus.RUNNING, repo_key="/srv/secret/repo", title="Hidden thing")
+    viewer = make_user("vera")
+    viewer.groups.add(Group.objects.get(name="viewer"))
+    client.force_login(viewer)
+    assert "Hidden thing" not in client.get("/jobs").content.decode()
+    assert client.get(f"/jobs/{hidden.job_id}").status_code == 404
+    assert client.get(f"/-/jobs/{hidden.job_id}/head").status_code == 404
