@@ -72,7 +72,8 @@ def _look_after(attempt: StepAttempt) -> None:
 def _shim_has_ended(attempt: StepAttempt) -> bool:
     """A shim whose worker died ends the tree and writes exit.json; it gets a moment for that, so that nothing true is lost."""
     pids = read_pids(attempt.directory)
-    waited = time.monotonic() - _orphaned.setdefault(attempt.pk, time.monotonic())
+    at = time.monotonic()
+    waited = at - _orphaned.setdefault(attempt.pk, at)
     if not pids:
         return waited >= UNSEEN_S  # a shim that has just been told to start sees its worker's end within moments
     return waited > ORPHAN_S or not alive(pids.get("shim_pid", 0), pids.get("shim_starttime", 0))
