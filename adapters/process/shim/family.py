@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-EVERY_S = 2.0
+EVERY_S = 1.0
 MAX_OUTSIDE = 500
 
 

@@ -31,13 +31,11 @@ def _values(secret: str) -> set[str]:
 
 def _json_forms(value: str) -> set[bytes]:
     """JSON, and JSON inside a JSON string, as the tools' own event lines carry it."""
-    result = set()
-    for ascii_only in (True, False):
-        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        for text in (once, once.replace("/", "\\/")):
-            for twice in (text, json.dumps(text, ensure_ascii=ascii_only)[1:-1]):
-                result.add(twice.encode("utf-8", "surrogateescape"))
-    return result
+    both = (True, False)  # letters beyond ASCII as they are, or as \\uXXXX; each writer has its own way
+    once = {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in both}
+    once |= {text.replace("/", "\\/") for text in once}
+    twice = {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in once for ascii_only in both}
+    return {text.encode("utf-8", "surrogateescape") for text in once | twice}
 
 
 def _url_forms(raw: bytes) -> set[bytes]:

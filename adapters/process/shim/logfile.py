@@ -61,7 +61,7 @@ class LogWriter:
     def write(self, data: bytes, now: float) -> None:
         if self.broken:
             self.skipped += len(data)
-        else:
+        elif data:
             self._guard(lambda: self._write(data, now), len(data))
 
     @property
