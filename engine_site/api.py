@@ -6,6 +6,7 @@ from jobs.api import (
     errors,
     events,
     jobs,
+    logs,
     queues,
     runs,
     tokens,
@@ -20,7 +21,8 @@ api = new_api()
 errors.install(api)
 # Verbs first: /jobs/bulk is no job.
 for prefix, router in (
-    ("/jobs", verbs.router), ("/jobs", jobs.router), ("/runs", runs.router), ("/workstreams", workstreams.router),
+    ("/jobs", verbs.router), ("/jobs", jobs.router), ("/jobs", logs.router),
+    ("/runs", runs.router), ("/workstreams", workstreams.router),
     ("/attempts", attempts.router), ("/events", events.router), ("/errors", error_kinds.router),
     ("/tools", tools.router), ("/workers", workers.router), ("/queues", queues.router), ("/tokens", tokens.router),
 ):  # fmt: skip

@@ -1,16 +1,21 @@
 """Events: what happened, who did it."""
 
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Header, Query, Router
 from pydantic import Field
 
 from jobs.api.answers import Moment, RowId, Text, answers
 from jobs.api.auth import READ, actor
 from jobs.api.job_shapes import EventOut
+from jobs.api.logs import ResumeAt, event_stream
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
 from jobs.errors import NotFound
+from jobs.models import Event
+from jobs.services.follow import follow_events
 
 router = Router(tags=["events"])
 
@@ -33,6 +38,28 @@ def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
     wanted = {kind: query.event_type, "actor": query.actor, "run_id": query.run_id, "ws_id": query.workstream_id,
               "job__job_id": query.job_id, "timestamp__gte": query.since, "timestamp__lt": query.until}
     return page(request, rows.filter(**{field: value for field, value in wanted.items() if value}), EventOut, query)
+
+
+@router.get("/stream", auth=READ, operation_id="events_stream", summary="Follow the events", response=answers(str))
+def stream(request: HttpRequest, after: RowId | None = None, last_event_id: Header[ResumeAt | None] = None) -> Any:
+    """Server-sent events: every change as it happens; resumes after Last-Event-ID, or after the event `after`."""
+    caller = actor(request)
+    if last_event_id and last_event_id.isdecimal():
+        after = int(last_event_id)
+
+    def seen(numbers: list[int]) -> list[Event]:
+        return list(caller.events().filter(pk__in=numbers))
+
+    async def messages() -> AsyncIterator[bytes]:
+        yield b": hello\n\n"
+        async for event in follow_events(seen, after):
+            if event is None:
+                yield b": still there\n\n"
+                continue
+            shown = EventOut.model_validate(event, context={"request": request}).model_dump(mode="json")
+            yield f"id: {event.pk}\nevent: {event.event_type}\ndata: {json.dumps(shown)}\n\n".encode()
+
+    return event_stream(messages())
 
 
 @router.get("/{event_id}", auth=READ, operation_id="events_get", summary="Look at an event",

@@ -24,6 +24,7 @@ REFUSALS = {
     422: "The request breaks a rule; `problems` names each fault.",
     429: "Too many requests; Retry-After says how long to wait.", 500: "A defect; the request id finds it in the log.",
 }  # fmt: skip
+RAW = {"jobs_log": "text/plain", "jobs_log_stream": "text/event-stream", "events_stream": "text/event-stream"}
 SPARSE = "With the parameter `fields`, only the fields named there are present."
 
 
@@ -60,6 +61,11 @@ def scope_of(operation: Operation) -> str:
 
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
+    if kind := RAW.get(operation["operationId"]):
+        operation["responses"][200]["content"] = {kind: {"schema": {"type": "string"}}}
+    if operation["operationId"] == "jobs_log":
+        operation["responses"][206] = {"description": "The range that was asked for.",
+                                       "content": operation["responses"][200]["content"]}
     for status, answer in operation["responses"].items():
         code = int(status)
         if code >= 400:
@@ -78,6 +84,8 @@ def _shapes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
     names: set[str] = set()
     for status, answer in operation["responses"].items():
         if int(status) < 300:
+            if "application/json" not in answer.get("content", {}):
+                continue
             name = str(answer["content"]["application/json"]["schema"].get("$ref", "")).rpartition("/")[2]
             items = schemas.get(name, {}).get("properties", {}).get("items", {})
             names.add(str(items.get("items", {}).get("$ref", name)).rpartition("/")[2])

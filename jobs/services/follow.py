@@ -1,6 +1,7 @@
 """Follow what grows: the log of a job over all its attempts, and the events, for as long as somebody listens."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +12,13 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from django.db import DatabaseError
+
 from jobs.models import Event, Job, StepAttempt
 from jobs.services import logs
 from jobs.states import FINAL, JobStatus
 
+log = logging.getLogger("engine.streams")
 TICK_S = 0.25
 STILL_THERE_S = 15.0  # a comment that keeps proxies from closing a quiet stream
 LINES_AT_ONCE = 500
@@ -60,7 +64,7 @@ class LogFollower:
         return found, False
 
     def _lines_of(self, attempt: StepAttempt) -> list[Message]:
-        found = []
+        found: list[Message] = []
         log = logs.open_log(attempt)
         while len(found) < 4:
             lines = log.lines(self.line + 1, LINES_AT_ONCE)
@@ -105,18 +109,27 @@ class Hub:
     def __init__(self) -> None:
         self.listeners: set[asyncio.Queue[Event | None]] = set()
         self.task: asyncio.Task[None] | None = None
+        self.begun = asyncio.Event()
 
     async def _run(self) -> None:
-        high = await _in_thread(self._highest)
-        seen: deque[int] = deque(maxlen=4 * self.BACK)
-        seen.extend(event.pk for event in await _in_thread(self._read, high))
+        seen = deque(await _in_thread(self._last), maxlen=4 * self.BACK)
+        high = max(seen, default=0)
+        self.begun.set()
         while self.listeners:
-            for event in await _in_thread(self._read, high):
+            for event in await self._patiently(high):
                 if event.pk not in seen:
                     seen.append(event.pk)
                     high = max(high, event.pk)
                     self._tell(event)
             await asyncio.sleep(TICK_S)
+
+    async def _patiently(self, high: int) -> list[Event]:
+        try:
+            return await _in_thread(self._read, high)
+        except DatabaseError as fault:  # a database that is away for a moment must not end the streams
+            log.warning("the event stream waits for the database: %s", fault)
+            await asyncio.sleep(1)
+            return []
 
     def _tell(self, event: Event) -> None:
         for queue in list(self.listeners):
@@ -127,9 +140,8 @@ class Hub:
                 queue.put_nowait(None)
             queue.put_nowait(event)
 
-    @staticmethod
-    def _highest() -> int:
-        return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    def _last(self) -> list[int]:
+        return list(Event.objects.order_by("-pk").values_list("pk", flat=True)[: self.BACK])
 
     def _read(self, high: int) -> list[Event]:
         return list(Event.objects.filter(pk__gt=high - self.BACK).order_by("pk")[:2000])
@@ -138,6 +150,7 @@ class Hub:
         queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1000)
         self.listeners.add(queue)
         if self.task is None or self.task.done():
+            self.begun.clear()
             self.task = asyncio.get_running_loop().create_task(self._run())
         return queue
 
@@ -154,8 +167,9 @@ async def follow_events(seen: Callable[[list[int]], list[Event]], after: int | N
     `seen` gives back the events, by number, that the listener may see.
     """
     hub = _hubs.setdefault(asyncio.get_running_loop(), Hub())
-    queue = hub.join()  # before the past is read: nothing falls between
+    queue = hub.join()
     try:
+        await hub.begun.wait()  # before the past is read: nothing falls between
         told = after or 0
         if after is not None:
             for event in await _in_thread(_past, after):
@@ -164,13 +178,14 @@ async def follow_events(seen: Callable[[list[int]], list[Event]], after: int | N
                     yield visible
         while True:
             try:
-                event = await asyncio.wait_for(queue.get(), STILL_THERE_S)
+                async with asyncio.timeout(STILL_THERE_S):
+                    coming = await queue.get()
             except TimeoutError:
                 yield None
                 continue
-            if event is None or (after is not None and event.pk <= told):
+            if coming is None or (after is not None and coming.pk <= told):
                 continue
-            for visible in await _in_thread(seen, [event.pk]):
+            for visible in await _in_thread(seen, [coming.pk]):
                 yield visible
     finally:
         hub.leave(queue)

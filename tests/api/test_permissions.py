@@ -29,7 +29,7 @@ OWN = {f"jobs_{verb}" for verb in OWN_VERBS}
 # What a token may never do: it takes the person.
 PERSONAL = {"tokens_create", "tokens_revoke"}
 # What belongs to no project: no repository hides it.
-SHARED = ("tools_", "queues_", "workers_", "tokens_", "jobs_check")
+SHARED = ("tools_", "queues_", "workers_", "tokens_", "jobs_check", "events_stream")
 
 
 def ask(client: Client, operation: tuple[str, str, str, str], found: Any) -> Any:

@@ -1,0 +1,169 @@
+"""The log of a job: as bytes, by lines, searched, and as it comes."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Header, Query, Router, Schema
+from pydantic import Field, StringConstraints
+
+from jobs.api.answers import Key, answers
+from jobs.api.auth import READ, actor
+from jobs.api.errors import problem
+from jobs.errors import InvalidDocument, NotFound
+from jobs.models import Job, StepAttempt
+from jobs.services import log_bytes, logs
+from jobs.services.follow import Message, follow_log
+
+router = Router(tags=["logs"])
+Number = Annotated[int, Field(ge=0, le=2**31, description="number of the attempt; 0 means the latest")]
+LineNumber = Annotated[int, Field(ge=1, le=2**53)]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
+ResumeAt = Annotated[str, StringConstraints(max_length=40)]
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+class LineOut(Schema):
+    """One line of a log, without its end."""
+
+    number: int
+    text: str
+    time: float | None = Field(None, description="seconds since 1970 when it came")
+    cut: bool = Field(False, description="only its beginning; the bytes have the rest")
+
+
+class LinesOut(Schema):
+    """A window of a log."""
+
+    attempt: int
+    lines: list[LineOut]
+    lines_total: int
+    bytes_total: int
+    complete: bool = Field(description="whether everything that the attempt wrote can be read here")
+    final: bool = Field(description="whether the attempt has ended")
+
+
+class HitsOut(Schema):
+    """What a search found."""
+
+    attempt: int
+    total: int
+    complete: bool = Field(description="false when the time was over before the end of the log")
+    hits: list[LineOut]
+
+
+class LinesQuery(Schema):
+    attempt: Number = 0
+    first: LineNumber | None = Field(None, description="number of the first line; without it, the last lines")
+    count: int = Field(200, ge=1, le=2000)
+
+
+class SearchQuery(Schema):
+    attempt: Number = 0
+    q: Pattern
+    regex: bool = False
+    limit: int = Field(200, ge=1, le=1000)
+
+
+def attempt_of(request: HttpRequest, job_id: str, number: int) -> StepAttempt:
+    job = actor(request).job(job_id)
+    rows = job.attempts.order_by("-number")
+    found = rows.filter(number=number).first() if number else rows.first()
+    if found is None:
+        raise NotFound(f"Job {job_id} has no attempt {number}." if number else f"Job {job_id} has not started yet.")
+    return found
+
+
+@router.get("/{job_id}/log", auth=READ, operation_id="jobs_log", summary="Take the log of a job",
+            response=answers(bytes, 404, 416),
+            openapi_extra={"parameters": [{"in": "header", "name": "Range", "required": False,
+                                           "schema": {"type": "string", "pattern": "^bytes=[0-9]*-[0-9]*$"},
+                                           "description": "A range of bytes; the answer is a 206."}]})
+def log(request: HttpRequest, job_id: Key, attempt: Number = 0) -> Any:
+    """The bytes as the tool wrote them, or a range of them; secrets are masked before they reach the disk."""
+    found = attempt_of(request, job_id, attempt)
+    size = log_bytes.size_of(found)
+    start, end, partial = 0, size, False
+    asked = RANGE.fullmatch(request.headers.get("Range", ""))
+    if asked and asked.group() != "bytes=-":
+        first, last = asked.groups()
+        start = int(first) if first else max(0, size - int(last))
+        end = min(size, int(last) + 1) if first and last else size
+        partial = True
+        if start >= end:
+            refusal = problem(request, 416, f"The log has {size} bytes.", "no_such_range")
+            refusal["Content-Range"] = f"bytes */{size}"
+            return refusal
+    response = StreamingHttpResponse(log_bytes.pieces(found, start, end), status=206 if partial else 200,
+                                     content_type="text/plain; charset=utf-8")
+    response["Accept-Ranges"] = "bytes"
+    response["Content-Length"] = str(end - start)
+    response["Content-Encoding"] = "identity"  # a compressed range would not be the range that was asked for
+    response["Content-Disposition"] = f'inline; filename="{job_id}-{found.number}.log"'
+    response["X-Attempt"] = str(found.number)
+    if partial:
+        response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return response
+
+
+@router.get("/{job_id}/log/lines", auth=READ, operation_id="jobs_log_lines", summary="Read lines of a log",
+            response=answers(LinesOut, 404))
+def lines(request: HttpRequest, job_id: Key, query: Query[LinesQuery]) -> Any:
+    """A window of up to 2,000 lines; without `first`, the last ones."""
+    attempt = attempt_of(request, job_id, query.attempt)
+    opened = logs.open_log(attempt)
+    found = opened.lines(query.first, query.count) if query.first else opened.tail(query.count)
+    return {
+        "attempt": attempt.number, "lines": [_shown(line) for line in found], "lines_total": opened.lines_total,
+        "bytes_total": opened.size, "complete": opened.complete, "final": attempt.is_final,
+    }  # fmt: skip
+
+
+def _shown(line: Any) -> dict[str, Any]:
+    raw = getattr(line, "raw", None)
+    text = raw.decode("utf-8", "replace") if raw is not None else str(line.text)
+    return {"number": getattr(line, "number", 0) or getattr(line, "line", 0), "text": text,
+            "time": getattr(line, "time", None), "cut": bool(getattr(line, "cut", False))}
+
+
+@router.get("/{job_id}/log/search", auth=READ, operation_id="jobs_log_search", summary="Search a log",
+            response=answers(HitsOut, 404))
+def search(request: HttpRequest, job_id: Key, query: Query[SearchQuery]) -> Any:
+    """Count the lines that hold a text, or that a regular expression finds, and show the first ones."""
+    attempt = attempt_of(request, job_id, query.attempt)
+    try:
+        result = logs.open_log(attempt).search(query.q, query.regex, query.limit, 2.0)
+    except (ValueError, re.error) as fault:
+        raise InvalidDocument(f"The regular expression is none: {fault}") from None
+    return {"attempt": attempt.number, "total": result.total, "complete": result.complete,
+            "hits": [_shown(hit) for hit in result.hits]}
+
+
+@router.get("/{job_id}/log/stream", auth=READ, operation_id="jobs_log_stream", summary="Follow a log",
+            response=answers(str, 404))
+def stream(request: HttpRequest, job_id: Key, attempt: Number = 0, line: Annotated[int, Field(ge=0, le=2**53)] = 0,
+           last_event_id: Header[ResumeAt | None] = None) -> Any:
+    """Server-sent events: `attempt`, `lines` and, last, `end`; from the first line of the first attempt on.
+
+    Resumes after Last-Event-ID, or after `attempt` and `line`.
+    """
+    job: Job = actor(request).job(job_id)
+    if last_event_id and (place := re.fullmatch(r"(\d{1,9}):(\d{1,15})", last_event_id)):
+        attempt, line = int(place[1]), int(place[2])
+    return event_stream(encode(message) async for message in follow_log(job.pk, attempt, line))
+
+
+def encode(message: Message) -> bytes:
+    if not message.event:
+        return b": still there\n\n"
+    return f"id: {message.id}\nevent: {message.event}\ndata: {json.dumps(message.data)}\n\n".encode()
+
+
+def event_stream(messages: AsyncIterator[bytes]) -> HttpResponse:
+    response = StreamingHttpResponse(messages, content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    response["Content-Encoding"] = "identity"  # compressing would hold messages back
+    return response  # type: ignore[return-value]
