@@ -75,7 +75,7 @@ class ClaudeAdapter(AgentAdapter):
 
     def _by_result(self, end: dict[str, Any], ending: Ending, evidence: Evidence) -> Verdict:
         # `subtype` says "success" for API errors, too: is_error is what counts.
-        said = "; ".join(str(error) for error in end.get("errors") or ()) or str(end.get("result") or "")
+        said = "; ".join(str(error) for error in _listed(end.get("errors"))) or str(end.get("result") or "")
         subtype, why = str(end.get("subtype") or ""), str(end.get("terminal_reason") or "")
         if subtype in LIMITS:
             return Verdict(
@@ -102,8 +102,11 @@ class ClaudeAdapter(AgentAdapter):
 
 
 def _denied(end: dict[str, Any]) -> list[str]:
-    denials = [one for one in end.get("permission_denials") or () if isinstance(one, dict)]
-    return sorted({str(one.get("tool_name") or "a tool") for one in denials})
+    return sorted({str(mapping(one).get("tool_name") or "a tool") for one in _listed(end.get("permission_denials"))})
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _usage(end: dict[str, Any]) -> dict[str, Any]:

@@ -111,8 +111,12 @@ class GeminiAdapter(AgentAdapter):
             reason, sentence = EXITS[code]
             shown = rules.cut(f"{sentence[0].upper()}{sentence[1:]}" + (f": {message}" if message else ""))
             return Verdict(reason, shown, f"gemini:exit:{code}", (rules.cut(message or evidence.last_line()),))
+        if status is not None:
+            said = message or f"HTTP status {status}"
+            verdict = rules.api_failure(said, status, f"gemini:http:{status}", ending.ended_at)
+            return verdict or rules.failed_exit(ending, evidence, said)
         if code != 0:
-            return self.failed(ending, evidence, message or (f"HTTP status {status}" if status else ""), status)
+            return self.failed(ending, evidence, message)
         if "loop detected" in said.lower():
             return Verdict(
                 Reason.LIMIT_HIT, f"gemini stopped itself: {rules.cut(said)}", "gemini:loop", (rules.cut(said),)

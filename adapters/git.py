@@ -62,7 +62,7 @@ class GitAdapter(ToolAdapter):
             )
         if code == 129:
             return Verdict(Reason.EXIT_CODE, f"git did not understand its arguments: {said}", "git:129", (said,))
-        return rules.failed_exit(ending, evidence, said)
+        return rules.not_runnable(ending) or rules.failed_exit(ending, evidence, said)
 
 
 def run_git_job(job: Job) -> JobResult:

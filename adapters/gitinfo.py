@@ -15,6 +15,8 @@ LITTER = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"
 # A checked-out repository must not make our own look at it run something.
 SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "--no-optional-locks")
 
+QUIET = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
 
 @dataclass(frozen=True)
 class TreeState:
@@ -48,12 +50,12 @@ class GitChange:
 
 def git(cwd: str | Path, *arguments: str, timeout_s: float = 10, env: Mapping[str, str] | None = None) -> str | None:
     """The output of a git command; None if it failed, hung or there is no git."""
-    source = os.environ if env is None else env
-    kept = {name: source[name] for name in ("PATH", "HOME", "XDG_CONFIG_HOME") if name in source}
+    home = os.environ if env is None else env
+    kept = {name: home[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in home}
     try:
         done = subprocess.run(
             ["git", *SAFE, *arguments], cwd=cwd, timeout=timeout_s, capture_output=True, stdin=subprocess.DEVNULL,
-            env={**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+            env={**QUIET, **kept, "PATH": os.environ.get("PATH", os.defpath)},
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None

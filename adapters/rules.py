@@ -80,7 +80,8 @@ def engine_ended(ending: Ending) -> Verdict | None:
     if ending.ended_by not in ENDED_BY:
         return None
     reason, sentence = ENDED_BY[ending.ended_by]
-    summary = sentence.format(time=f"{ending.duration_s:.0f} s", error=ending.error or "no reason given")
+    took = f"{ending.duration_s:.0f} s" if ending.duration_s >= 10 else f"{ending.duration_s:.1f} s"
+    summary = sentence.format(time=took, error=ending.error or "no reason given")
     return Verdict(reason, cut(summary), f"engine:{ending.ended_by}")
 
 

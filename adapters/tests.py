@@ -121,10 +121,7 @@ def _from_junit(content: bytes) -> tuple[dict[str, int], list[str]]:
 def _from_text(tail: str) -> dict[str, int]:
     for line in reversed(tail.splitlines()):
         if LAST_LINE.match(line):
-            return {
-                word.replace("error", "errors").replace("ss", "s"): int(number)
-                for number, word in SUMMARY.findall(line)
-            }
+            return {{"error": "errors"}.get(word, word): int(number) for number, word in SUMMARY.findall(line)}
         if found := UNITTEST.search(line):
             pairs = (part.split("=") for part in found[1].replace(" ", "").split(",") if "=" in part)
             return {{"failures": "failed"}.get(name, name): int(number) for name, number in pairs}

@@ -1,0 +1,111 @@
+"""A workbench for adapters: a repository, stand-ins for the tools on PATH, and what they were given."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapters import Context, Ending, Evidence, JobResult, Verdict, execute, get
+from adapters.gitinfo import GitChange
+
+CHANGED = GitChange("a" * 40, "b" * 40, 0, 0, 1, 1, ("greeting.py",))
+UNCHANGED = GitChange("a" * 40, "a" * 40, 0, 0, 0, 0)
+
+# What every stand-in does first: note what it was given.
+NOTES = """#!/bin/sh
+printf '%s\\0' "$@" > {notes}/argv
+env -0 > {notes}/env
+pwd > {notes}/cwd
+cat > {notes}/stdin
+cat {notes}/stdout
+cat {notes}/stderr >&2
+{body}
+exit {exit_code}
+"""
+
+
+@dataclass
+class Bench:
+    root: Path
+    secrets: dict[str, str] = field(default_factory=dict)
+    # One for all would let two tests that run at once end each other's processes.
+    marker: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        for place in (self.bin, self.home, self.notes, self.attempt):
+            place.mkdir()
+
+    repo = property(lambda self: self.root / "repo")
+    bin = property(lambda self: self.root / "bin")
+    home = property(lambda self: self.root / "home")
+    notes = property(lambda self: self.root / "notes")
+    attempt = property(lambda self: self.root / "attempt")
+
+    def stand_in(self, name: str, stdout: str = "", exit_code: int = 0, *, stderr: str = "", body: str = "") -> Path:
+        """Put a program on PATH that prints what the real one printed."""
+        (self.notes / "stdout").write_text(stdout)
+        (self.notes / "stderr").write_text(stderr)
+        path = self.bin / name
+        path.write_text(NOTES.format(notes=self.notes, body=body, exit_code=exit_code))
+        path.chmod(0o755)
+        return path
+
+    def job(self, tool: str, *args: str, exe: str = "", stdin: str | None = None, **metadata: Any) -> dict[str, Any]:
+        command: dict[str, Any] = {"exe": exe or tool, "args": list(args)}
+        if stdin is not None:
+            command["stdin"] = stdin
+        return {
+            "job_id": "job-1",
+            "run_id": "run-1",
+            "workstream_id": "ws-1",
+            "tool": tool,
+            "command": command,
+            "paths": {"repo_root": str(self.repo), "log_file": "logs/job.log", "error_report": "logs/job.error.json"},
+            "metadata": {"timeout_seconds": 20, **metadata},
+        }
+
+    def context(self, **more: Any) -> Context:
+        server_env = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), "DATABASE_URL": "sqlite:///secret"}
+        return Context(self.attempt, self.marker, **{"server_env": server_env, "secrets": self.secrets, **more})
+
+    def run(self, job: Mapping[str, Any], **context: Any) -> tuple[JobResult, Verdict]:
+        result, verdict, _ = execute(get(job["tool"]), dict(job), self.context(**context))
+        return result, verdict
+
+    def argv(self) -> list[str]:
+        return (self.notes / "argv").read_text().split("\0")[:-1]
+
+    def env(self) -> dict[str, str]:
+        entries = (self.notes / "env").read_text().split("\0")
+        return dict(entry.split("=", 1) for entry in entries if entry)
+
+    def stdin(self) -> str:
+        return (self.notes / "stdin").read_text()
+
+    def log(self) -> str:
+        return (self.repo / "logs/job.log").read_text()
+
+    def judged(self, tool: str, log: str, exit_code: int | None = 0, *, git: GitChange | None = UNCHANGED,
+               args: tuple[str, ...] = (), **ending: Any) -> Verdict:  # fmt: skip
+        """The verdict on a log, without running anything."""
+        (self.attempt / "output.log").write_text(log)
+        end = Ending(**{"ended_by": "exit", "exit_code": exit_code, "ended_at": 1_800_000_000.0, **ending})
+        return get(tool).classify(self.job(tool, *args), end, Evidence(self.attempt, git))
+
+
+def make_repository(place: Path) -> Path:
+    place.mkdir()
+    (place / "greeting.py").write_text('def greet(name):\n    return "Hello, " + name + "!"\n')
+    author = ["-c", "user.name=Tester", "-c", "user.email=tester@localhost"]
+    for words in (["init", "-q", "--template="], ["add", "."], [*author, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", *words], cwd=place, check=True)
+    return place
+
+
+def copy_repository(template: Path, place: Path) -> None:
+    shutil.copytree(template, place)
