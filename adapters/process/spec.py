@@ -33,11 +33,11 @@ class Spec:
     """One program to run; everything that the shim needs to know, checked before anything starts."""
 
     argv: list[str]
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     cwd: str
     attempt_dir: str | os.PathLike[str]
     marker: str
-    stdin: bytes | None = None  # None: /dev/null
+    stdin: bytes | None = field(default=None, repr=False)  # None: /dev/null
     streams: Streams = "merged"
     timeout_s: float | None = None
     idle_timeout_s: float | None = None
@@ -90,7 +90,7 @@ class Ending:
     started_at: float = 0.0  # epoch seconds, for display only
     ended_at: float = 0.0
     duration_s: float = 0.0  # monotonic
-    killed: int = 0  # processes other than the tool itself that had to be stopped, or all of them after a stop
+    killed: int = 0  # processes that had to be stopped, the tool among them unless it ended by itself
     survivors: int = 0  # processes that outlived SIGKILL and the bound; 0 unless the kernel holds them
     stop_s: float = 0.0
     log_bytes: int = 0

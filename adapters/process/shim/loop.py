@@ -31,6 +31,8 @@ class Run:
 
     def __init__(self, spec: "dict[str, Any]", orders: Orders, events: Events, wakeup: int) -> None:
         self._spec, self._orders, self._events, self._wakeup = spec, orders, events, wakeup
+        os.umask(spec["umask"])
+        os.makedirs(spec["attempt_dir"], mode=0o700, exist_ok=True)  # noqa: PTH103
         self._started_at, self._started = time.time(), time.monotonic()
         self._cause = self._error = ""
         self._signals = self._told = 0
@@ -41,8 +43,6 @@ class Run:
         self._account = spawn.Account(spec.get("user"))
         self._reaper = Reaper()
         self._stopper = Stopper(self._reaper, spec["marker"], self._account.uids)
-        os.umask(spec["umask"])
-        os.makedirs(spec["attempt_dir"], mode=0o700, exist_ok=True)  # noqa: PTH103
         self._log = LogWriter(spec)
         self._record = ExitRecord(spec["attempt_dir"])
         self._poll = select.poll()

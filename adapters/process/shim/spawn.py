@@ -91,7 +91,21 @@ def _become_tool(spec: "dict[str, Any]", account: Account, shim: int, stdio: tup
     os.chdir(spec["cwd"])
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     yield "exec"
-    os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - an argument list, no shell
+    _exec(spec["argv"], spec["env"])
+
+
+def _exec(argv: list[str], env: dict[str, str]) -> None:
+    """Like execvpe, which imports a module: too late here, after another user may be unable to read it."""
+    denied: OSError | None = None
+    where = [""] if "/" in argv[0] else [folder + "/" for folder in env.get("PATH", os.defpath).split(":") if folder]
+    for folder in where:
+        try:
+            os.execve(folder + argv[0], argv, env)  # noqa: S606 - an argument list, no shell
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            denied = error
+    raise denied or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _wait_for_exec(spec: "dict[str, Any]", pid: int, told: int) -> None:

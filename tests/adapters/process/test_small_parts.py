@@ -1,0 +1,99 @@
+"""Spec, channel and timers by themselves."""
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+
+from adapters.process import Ending, Spec
+from adapters.process.shim.channel import Events, Orders
+from adapters.process.shim.timers import Timers
+
+GOOD: dict[str, Any] = {"argv": ["true"], "env": {}, "cwd": "/", "attempt_dir": "/tmp/x", "marker": "m" * 16}
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"argv": []}, "argv"), ({"argv": [""]}, "argv"), ({"marker": "m" * 15}, "marker"),
+        ({"marker": "m m" * 9}, "marker"), ({"streams": "both"}, "streams"),
+        ({"timeout_s": 0}, "timeout_s"), ({"idle_timeout_s": -1}, "idle_timeout_s"),
+        ({"dead_man_s": float("nan")}, "dead_man_s"), ({"grace_s": -1}, "grace_s"),
+        ({"max_log_bytes": 0}, "max_log_bytes"),
+    ],
+)  # fmt: skip
+def test_a_spec_that_makes_no_sense_is_refused(change: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        Spec(**{**GOOD, **change})
+
+
+def test_secrets_and_environment_are_not_shown_by_repr() -> None:
+    shown = repr(Spec(**{**GOOD, "secrets": ["hush-hush"], "env": {"KEY": "hush-hush"}, "stdin": b"hush-hush"}))
+    assert "hush-hush" not in shown
+
+
+def test_a_spec_crosses_the_wire_as_json() -> None:
+    wire = json.loads(json.dumps(Spec(**{**GOOD, "argv": ["caf\udce9"], "stdin": b"\xff"}).to_wire()))
+    assert wire["env"] == {"ENGINE_ATTEMPT_MARKER": "m" * 16}
+    assert os.fsencode(wire["argv"][0]) == b"caf\xe9"
+    assert wire["stdin_b64"] == "/w=="
+
+
+def test_an_ending_of_a_newer_shim_is_understood() -> None:
+    ending = Ending.from_dict({"ended_by": "exit", "exit_code": 0, "invented_later": 1})
+    assert Ending.from_dict(ending.as_dict()) == ending
+
+
+def test_orders_come_whole_however_they_are_cut_and_nonsense_is_passed_over() -> None:
+    reader, writer = os.pipe()
+    orders = Orders(reader)
+    os.write(writer, b'{"op": "ext')
+    assert orders.read() == []
+    os.write(writer, b'end"}\nnonsense\n[1]\n{"op": "cancel"}\n{"op')
+    assert [order["op"] for order in orders.read()] == ["extend", "cancel"]
+    os.close(writer)
+    assert not orders.ended
+    assert orders.read() == []
+    assert orders.ended
+    os.close(reader)
+
+
+def test_events_never_block_and_keep_the_last_word() -> None:
+    reader, writer = os.pipe()
+    events = Events(writer)
+    begun = time.monotonic()
+    for _ in range(10_000):
+        events.tell("progress", bytes=1)
+    events.tell("exit", exit_code=0)
+    assert events.waiting
+    assert time.monotonic() - begun < 5
+    text = os.read(reader, 1 << 20)
+    events.finish(1.0)
+    text += os.read(reader, 1 << 20)
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert rows[-1] == {"event": "exit", "exit_code": 0}
+    assert len(rows) < 10_000
+    os.close(reader)
+    events.tell("exit", again=True)  # nobody listens: no error, nothing kept
+    assert not events.waiting
+    os.close(writer)
+
+
+def test_a_clock_that_is_set_moves_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = Timers({"timeout_s": 10, "idle_timeout_s": 5, "dead_man_s": 10}, time.monotonic())
+    for jump in (1e9, -1e9):
+        monkeypatch.setattr(time, "time", lambda jump=jump: jump)
+        monkeypatch.setattr(time, "time_ns", lambda jump=jump: int(jump))
+        assert timers.expired(time.monotonic()) is None
+        assert not timers.dead_man_rang()
+
+
+def test_a_dead_man_rings_after_its_time_and_can_be_put_off() -> None:
+    timers = Timers({"dead_man_s": 0.02}, 0.0)
+    assert timers.next_in(0.0) <= 0.02
+    time.sleep(0.03)
+    assert timers.dead_man_rang()
+    timers.extend(60)
+    assert not timers.dead_man_rang()
