@@ -171,10 +171,16 @@ ENGINE_CIRCUIT_OPEN_S = env.number("ENGINE_CIRCUIT_OPEN_S", 60)
 ENGINE_RETENTION_DAYS = int(env.number("ENGINE_RETENTION_DAYS", 90))
 ENGINE_API_RATE = int(env.number("ENGINE_API_RATE", 600))  # requests a minute for each token; 0 lifts the limit
 
-Q_CLUSTER = {
+# "engine" derives wake-ups from the job table. django-q2's own brokers work as well: "orm", or "redis" with ENGINE_REDIS_URL.
+ENGINE_BROKER = env.text("ENGINE_BROKER", "engine")
+_BROKERS: dict[str, dict[str, object]] = {
+    "engine": {"orm": "default", "broker_class": "jobs.queue.broker.EngineBroker"},
+    "orm": {"orm": "default"},
+    "redis": {"redis": env.text("ENGINE_REDIS_URL", "redis://127.0.0.1:6379/0")},
+}
+Q_CLUSTER: dict[str, object] = {
     "name": "engine",
-    "orm": "default",
-    "broker_class": "jobs.queue.broker.EngineBroker",
+    **_BROKERS[ENGINE_BROKER],
     "workers": ENGINE_SLOTS + 1,  # one is always free for ordinary tasks
     "timeout": 120,  # these two are for ordinary tasks only: a job keeps its own time
     "retry": 300,

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from adapters.process.sweep import own_identity
 from jobs import db
+from jobs.errors import WrongState
 from jobs.models import Job, Node, StepAttempt, ToolControl
 from jobs.queue.limits import Limits
 from jobs.services.transitions import move
@@ -47,8 +48,15 @@ def anything_claimable(queues: Sequence[str]) -> bool:
 
 def claim_next(claimant: Claimant) -> StepAttempt | None:
     """Take the best claimable job, or None when there is none, or no slot is free on the claimant's node."""
-    if not anything_claimable(claimant.queues):
-        return None
+    while anything_claimable(claimant.queues):
+        try:
+            return _claim_best(claimant)
+        except WrongState:
+            continue  # somebody cancelled or held it between our look and our update
+    return None
+
+
+def _claim_best(claimant: Claimant) -> StepAttempt | None:
     with db.atomic():
         db.take_claim_mutex()
         busy = StepAttempt.objects.alive().filter(node=claimant.node).count()

@@ -8,7 +8,7 @@ from django.db.models import F
 from jobs import db
 from jobs.errors import NotFound, WrongState
 from jobs.models import ErrorRecord, Node, QueueControl, ToolControl, Workstream
-from jobs.queue import doorbell
+from jobs.queue.wake import wake
 from jobs.services import events
 from jobs.services.circuit import open_circuit
 from jobs.states import CircuitState, ErrorState
@@ -31,7 +31,7 @@ def _set_queue(name: str, event: str, by: str, **fields: Any) -> QueueControl:
         before = QueueControl.objects.select_for_update().filter(name=name).values(*fields).first()
         control, _ = QueueControl.objects.update_or_create(name=name, defaults=fields)
         events.record(event, by=by, queue=name, before=before or {}, **fields)
-        db.on_commit(doorbell.ring)
+        db.on_commit(wake)
     return control
 
 
@@ -71,7 +71,7 @@ def _set_tool(name: str, event: str, by: str, **fields: Any) -> ToolControl:
         before = ToolControl.objects.select_for_update().filter(name=name).values(*fields).first()
         control, _ = ToolControl.objects.update_or_create(name=name, defaults=fields)
         events.record(event, by=by, tool=name, before=_plain(before or {}), **_plain(fields))
-        db.on_commit(doorbell.ring)
+        db.on_commit(wake)
     return control
 
 
@@ -104,7 +104,7 @@ def drain_node(node: Node, *, by: str, draining: bool = True) -> Node:
     with db.atomic():
         Node.objects.filter(pk=node.pk).update(draining=draining)
         events.record("worker.draining" if draining else "worker.resumed", by=by, worker=node.name)
-        db.on_commit(doorbell.ring)
+        db.on_commit(wake)
     node.refresh_from_db()
     return node
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-
 from adapters.process import Ending
 from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import LostLease, WrongState
 from jobs.models import Job, StepAttempt
-from jobs.queue import doorbell
+from jobs.queue.wake import wake
 from jobs.services import events, grouping
 from jobs.services.carry import carried_from
 from jobs.services.circuit import note_outcome
@@ -48,7 +47,7 @@ def settle(attempt: StepAttempt, verdict: Verdict, ending: Ending | None = None,
         note_outcome(attempt.step_name, verdict)
         _record(job, attempt, verdict, ending, decision, by)
         _follow(job, attempt, verdict, decision, by)
-        db.on_commit(doorbell.ring)  # a slot is free
+        db.on_commit(wake)  # a slot is free
     return decision
 
 

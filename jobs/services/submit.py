@@ -15,7 +15,7 @@ from adapters import registry
 from jobs import db
 from jobs.errors import DuplicateJob, InvalidDocument, LockedWorkstream
 from jobs.models import Job, Run, Workstream
-from jobs.queue import doorbell
+from jobs.queue.wake import wake
 from jobs.services import events, places
 from jobs.services.dependencies import link
 from jobs.services.rank import rank
@@ -67,7 +67,7 @@ def submit_all(documents: Sequence[Any], *, by: Submitter = Submitter(), base: P
     with db.atomic():
         jobs = [_create(document, by, base, queue) for document in documents]
         link(jobs)
-        db.on_commit(doorbell.ring)
+        db.on_commit(wake)
     return jobs
 
 

@@ -7,7 +7,7 @@ from django.db.models import F
 from jobs import db
 from jobs.errors import WrongState
 from jobs.models import Dependency, Job, Run, Workstream
-from jobs.queue import doorbell
+from jobs.queue.wake import wake
 from jobs.services import events
 from jobs.states import FINAL, NEXT, JobStatus, RunStatus
 
@@ -40,7 +40,7 @@ def move(job: Job, to: JobStatus, *, by: str = "engine", event: str = "", payloa
             _release_dependants(job)
         follow_run(job)
         if to == JobStatus.QUEUED:
-            db.on_commit(doorbell.ring)
+            db.on_commit(wake)
     return job
 
 

@@ -16,6 +16,7 @@ from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import Refused
 from jobs.models import ErrorRecord, Job, StepAttempt
+from jobs.queue.wake import keep_awake
 from jobs.services import nodes
 from jobs.services.here import private_queue_prefix
 from jobs.services.settle import settle
@@ -46,6 +47,7 @@ def tick() -> None:
         _guarded(lambda job=job: move(job, JobStatus.QUEUED))
     for job in Job.objects.filter(status=JobStatus.QUEUED, expires_at__lte=db.now())[:200]:
         _guarded(lambda job=job: _expire(job))
+    keep_awake()
     if time.monotonic() - _healed_at > HEAL_S:
         _healed_at = time.monotonic()
         heal()

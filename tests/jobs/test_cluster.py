@@ -254,3 +254,23 @@ def test_the_stock_command_runs_jobs_too(tmp_path: Path, django_db_blocker: Djan
             assert len(stock.attempts(name)) == 2
         finally:
             stock.stop()
+
+
+@pytest.mark.parametrize("broker", ["orm", pytest.param("redis", marks=pytest.mark.redis)])
+def test_the_stock_brokers_stay_supported(
+    broker: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    environment = {"ENGINE_BROKER": broker}
+    if broker == "redis":
+        if not os.environ.get("ENGINE_TEST_REDIS"):
+            pytest.skip("no Redis server on this machine")
+        environment["ENGINE_REDIS_URL"] = os.environ["ENGINE_TEST_REDIS"]
+    with django_db_blocker.unblock():
+        stock = Cluster(tmp_path, "cluster", **environment).start()
+        try:
+            names = [stock.submit(["-c", "pass"]) for _ in range(3)]  # their tokens are lost: we ring for another broker
+            for name in names:
+                stock.wait_for(name, "completed")
+                assert len(stock.attempts(name)) == 1
+        finally:
+            stock.stop()

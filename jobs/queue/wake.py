@@ -1,0 +1,35 @@
+"""Wake workers: ring the doorbell and, where a stock q2 broker is configured, leave a token in its queue."""
+
+from django.conf import settings
+from django.db import Error as DatabaseFault
+from django_q.brokers import get_broker
+from redis import RedisError
+
+from jobs.queue import doorbell
+from jobs.queue.broker import token
+from jobs.queue.slots import startable
+
+
+def stock_broker() -> bool:
+    """Whether somebody chose a broker of django-q2 (Redis, ORM) instead of ours, which derives its tokens."""
+    return not settings.Q_CLUSTER.get("broker_class")
+
+
+def wake() -> None:
+    """After commit: a lost token costs at most a second, a double one nothing."""
+    doorbell.ring()
+    if stock_broker():
+        _enqueue()
+
+
+def keep_awake() -> None:
+    """Each second: make the tokens anew that a stock broker may have lost."""
+    if stock_broker() and startable():
+        _enqueue()
+
+
+def _enqueue() -> None:
+    try:
+        get_broker().enqueue(token())
+    except (OSError, DatabaseFault, RedisError):
+        pass  # the broker is away; the next second's token stands in for this one
