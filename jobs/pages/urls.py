@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from jobs.pages import act, bulk, job, jobs, log, session, stream
+from jobs.pages import act, bulk, job, jobs, log, session, stream, submit, submit_json
 from jobs.pages.soon import soon
 
 urlpatterns = [
@@ -14,8 +14,10 @@ urlpatterns = [
     path("jobs", jobs.jobs, name="jobs"),
     path("-/jobs/rows", jobs.rows, name="jobs-rows"),
     path("jobs/bulk", bulk.bulk, name="jobs-bulk"),
-    path("jobs/new", soon, name="job-new"),
-    path("jobs/new/json", soon, name="job-new-json"),
+    path("jobs/check", submit.check, name="jobs-check"),
+    path("jobs/new", submit.new, name="job-new"),
+    path("-/jobs/new/fields", submit.fields, name="job-new-fields"),
+    path("jobs/new/json", submit_json.submit_json, name="job-new-json"),
     path("jobs/<str:job_id>", job.summary, name="job"),
     path("-/jobs/<str:job_id>/head", job.head, name="job-head"),
     path("jobs/<str:job_id>/log", log.log, name="job-log"),

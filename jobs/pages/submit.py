@@ -1,0 +1,115 @@
+"""Submit with a form: the fields of the chosen tool, and a dry run beside them."""
+
+import shlex
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render, resolve_url
+
+import schema
+from adapters import registry
+from jobs.errors import InvalidDocument, Refused
+from jobs.models import Job, QueueControl, Secret
+from jobs.pages import forms, words
+from jobs.pages.counting import count_all
+from jobs.pages.door import Visit, jobs_of, page
+from jobs.pages.htmx import done, is_htmx
+from jobs.pages.job import find_job
+from jobs.pages.stats import usual
+from jobs.pages.submit_json import send
+from jobs.services import submit
+from jobs.states import JobStatus, Priority
+
+
+@page("GET", "HEAD", "POST", scope="submit")
+def new(request: Visit) -> HttpResponse:
+    if request.method == "POST":
+        return _posted(request)
+    cloned = find_job(request, request.GET["clone"]) if request.GET.get("clone") else None
+    values = forms.of_job(cloned) if cloned else forms.blank(request.GET.get("tool", ""), request.actor.name)
+    values |= {key: request.GET[key] for key in ("title", "run_id", "ws_id") if request.GET.get(key)}
+    return _page(request, forms.Draft(values), cloned=cloned)
+
+
+@page("GET", "HEAD", scope="submit", part=True)
+def fields(request: Visit) -> HttpResponse:
+    """The chosen tool's own fields; what was typed in fields of the same name is kept."""
+    values = request.GET.dict()
+    adapter = forms.adapter_named(values.get("tool", ""))
+    return render(request, "submit/_fields.html", _fields(adapter, forms.Draft(forms.blank(adapter.name, "") | values)))
+
+
+@page("POST", scope="submit")
+def check(request: Visit) -> HttpResponse:
+    """The dry run: a part for htmx, the whole page without."""
+    draft = forms.read(request.POST.dict())
+    result = dry_run(request, draft)
+    if is_htmx(request):
+        return render(request, "submit/_dry.html", {"dry": result})
+    return _page(request, draft, dry=result)
+
+
+def _posted(request: Visit) -> HttpResponse:
+    draft = forms.read(request.POST.dict())
+    result = dry_run(request, draft)
+    if result["ok"]:
+        try:
+            job = send(request.actor, [draft.document], [None])[0]
+        except InvalidDocument as refusal:
+            result |= {"ok": False, "problems": refusal.problems}
+        except Refused as refusal:
+            result |= {"ok": False, "problems": [schema.Problem("", refusal.message)]}
+            return _page(request, draft, dry=result, status=refusal.status)
+        else:
+            return done(request, f"{job.title} was submitted.", resolve_url("job", job_id=job.job_id))
+    return _page(request, draft, dry=result, status=422)
+
+
+def dry_run(request: Visit, draft: forms.Draft) -> dict[str, Any]:
+    """Everything that would be wrong, and what would happen; nothing is written."""
+    document = draft.document or {}
+    report = submit.check(document) if not draft.errors else schema.Report([], [])
+    problems = list(report.problems)
+    for problem in problems:
+        name = _field_of(problem.pointer)
+        if name:
+            draft.errors.setdefault(name, problem.message)
+    tool = document.get("tool", "")
+    queued = count_all({"n": jobs_of(request.actor).filter(status=JobStatus.QUEUED, tool=tool)})["n"]
+    named = [value["secret"] for value in (document.get("env") or {}).values() if isinstance(value, dict)]
+    known = set(Secret.objects.filter(name__in=named).values_list("name", flat=True)) if named else set()
+    command = document.get("command") or {}
+    argv = [str(word) for word in [command.get("exe", ""), *command.get("args", [])]]
+    return {
+        "ok": not draft.errors and report.ok, "errors": draft.errors, "problems": problems, "warnings": report.warnings,
+        "queued": queued, "tool": tool, "usual": usual().get(tool), "document": document,
+        "unknown_secrets": [name for name in named if name not in known], "known_secrets": sorted(known),
+        "command": " \\\n  ".join(shlex.quote(word) for word in argv if word)[:4000],
+    }  # fmt: skip
+
+
+def _field_of(pointer: str) -> str:
+    path = pointer.lstrip("/")
+    return next((name for start, name in forms.POINTERS.items() if path == start or path.startswith(start + "/")), "")
+
+
+def _page(request: Visit, draft: forms.Draft, *, dry: dict[str, Any] | None = None, cloned: Job | None = None,
+          status: int = 200) -> HttpResponse:
+    adapter = forms.adapter_named(draft.values.get("tool", ""))
+    takers = [name for name, one in sorted(registry.adapters().items()) if any(f.name == "prompt" for f in one.fields)]
+    queues = sorted({"default", *settings.ENGINE_QUEUES, *QueueControl.objects.values_list("name", flat=True)})
+    recent = jobs_of(request.actor).exclude(repo_key="").order_by("-pk").values_list("repo_key", "run_id")[:200]
+    return render(request, "submit/form.html", _fields(adapter, draft) | {
+        "tools": sorted(registry.adapters()), "dry": dry, "cloned": cloned, "takers": takers, "queues": queues,
+        "priorities": Priority.values, "repos": list(dict.fromkeys(repo for repo, _ in recent))[:12],
+        "runs": list(dict.fromkeys(run for _, run in recent))[:12], "roots": settings.ENGINE_ROOTS,
+        "limit": words.duration(settings.ENGINE_TIMEOUT_S), "usual": usual().get(adapter.name),
+    }, status=status)  # fmt: skip
+
+
+def _fields(adapter: Any, draft: forms.Draft) -> dict[str, Any]:
+    shown = [{"field": one, "name": forms.TOOL_FIELD + one.name,
+              "value": draft.values.get(forms.TOOL_FIELD + one.name, one.default),
+              "error": draft.errors.get(forms.TOOL_FIELD + one.name, "")} for one in adapter.fields]  # fmt: skip
+    return {"adapter": adapter, "fields": shown, "v": draft.values, "errors": draft.errors}
