@@ -23,28 +23,21 @@ from adapters.tests import TestsAdapter, run_tests_job
 GROUP = "engine.adapters"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 log = logging.getLogger("engine.adapters")
+Runner = Callable[[Job], JobResult]
 
-BUILT_IN: tuple[Adapter, ...] = (
-    AiderAdapter(),
-    CodexAdapter(),
-    ClaudeAdapter(),
-    GeminiAdapter(),
-    OpencodeAdapter(),
-    TestsAdapter(),
-    GitAdapter(),
-    ShellAdapter(),
+# One line per tool: its adapter, and the function that the Quick Reference calls.
+BUILT_IN: tuple[tuple[Adapter, Runner], ...] = (
+    (AiderAdapter(), run_aider_job),
+    (CodexAdapter(), run_codex_job),
+    (ClaudeAdapter(), run_claude_job),
+    (GeminiAdapter(), run_gemini_job),
+    (OpencodeAdapter(), run_opencode_job),
+    (TestsAdapter(), run_tests_job),
+    (GitAdapter(), run_git_job),
+    (ShellAdapter(), run_shell_job),
 )
 
-TOOL_RUNNERS: dict[str, Callable[[Job], JobResult]] = {
-    "aider": run_aider_job,
-    "codex": run_codex_job,
-    "claude": run_claude_job,
-    "gemini": run_gemini_job,
-    "opencode": run_opencode_job,
-    "tests": run_tests_job,
-    "git": run_git_job,
-    "shell": run_shell_job,
-}
+TOOL_RUNNERS: dict[str, Runner] = {adapter.name: runner for adapter, runner in BUILT_IN}
 
 
 def adapters() -> dict[str, Adapter]:
@@ -69,7 +62,7 @@ def reload() -> None:
 
 @cache
 def _all() -> dict[str, Adapter]:
-    found = {adapter.name: adapter for adapter in BUILT_IN}
+    found = {adapter.name: adapter for adapter, _ in BUILT_IN}
     for point in entry_points(group=GROUP):
         # One broken package must not take the other tools away.
         try:

@@ -32,19 +32,20 @@ exit {exit_code}
 @dataclass
 class Bench:
     root: Path
+    repo: Path = field(init=False)
+    bin: Path = field(init=False)
+    home: Path = field(init=False)
+    notes: Path = field(init=False)
+    attempt: Path = field(init=False)
     secrets: dict[str, str] = field(default_factory=dict)
     # One for all would let two tests that run at once end each other's processes.
     marker: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
+        self.repo, self.bin, self.home = self.root / "repo", self.root / "bin", self.root / "home"
+        self.notes, self.attempt = self.root / "notes", self.root / "attempt"
         for place in (self.bin, self.home, self.notes, self.attempt):
             place.mkdir()
-
-    repo = property(lambda self: self.root / "repo")
-    bin = property(lambda self: self.root / "bin")
-    home = property(lambda self: self.root / "home")
-    notes = property(lambda self: self.root / "notes")
-    attempt = property(lambda self: self.root / "attempt")
 
     def stand_in(self, name: str, stdout: str = "", exit_code: int = 0, *, stderr: str = "", body: str = "") -> Path:
         """Put a program on PATH that prints what the real one printed."""

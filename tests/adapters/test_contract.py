@@ -44,7 +44,7 @@ def test_it_satisfies_the_protocol(tool: str) -> None:
     assert isinstance(adapter, Adapter)
     assert adapter.name == tool
     assert adapter.default_idle_s is None or adapter.default_idle_s > 60
-    assert TOOL_RUNNERS[tool]
+    assert tool in TOOL_RUNNERS
 
 
 @every_tool

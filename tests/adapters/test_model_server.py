@@ -16,7 +16,7 @@ import pytest
 
 from tests.model_server import ModelServer
 
-RULES = [{"when": "secret", "model": "other", "reply": "never"},
+RULES: list[dict[str, Any]] = [{"when": "secret", "model": "other", "reply": "never"},
          {"when": "busy", "status": 503, "times": 1, "reply": "now"},
          {"when": "late", "delay_s": 0.05, "reply": "at last"}, {"when": "hang", "hang": True},
          {"when": "hello", "reply": "Good morning, and a good day to you."}]  # fmt: skip

@@ -101,7 +101,7 @@ def _forget() -> Any:
 def test_an_entry_point_adds_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     points(monkeypatch, mine="Mine")
     assert isinstance(get("mine"), Mine)
-    assert "mine" in registry.adapters() and registry.TOOL_RUNNERS["mine"]
+    assert "mine" in registry.adapters() and "mine" in registry.TOOL_RUNNERS
 
 
 @pytest.mark.parametrize("named, because", [
