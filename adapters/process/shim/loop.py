@@ -127,7 +127,7 @@ class Run:
         if self._timers.dead_man_rang():
             self._stop("deadman", 0.0, now, "The worker did not extend the run in time.")
         if self._reaper.main_ended:
-            self._stop(SELF_ENDED, LEFTOVER_GRACE_S, now)
+            self._stop(SELF_ENDED, min(LEFTOVER_GRACE_S, grace_s), now)
         elif not self._cause and (expired := self._timers.expired(now)):
             self._stop(expired[0], grace_s, now, expired[1])
         if self._family is not None and not self._cause:

@@ -29,7 +29,7 @@ def test_a_tool_killed_by_a_signal_says_so(bench: Bench) -> None:
 
 def test_events_tell_start_progress_and_end_in_order(bench: Bench) -> None:
     events: list[dict[str, object]] = []
-    run_process(bench.spec(bench.tool("print('one'); time.sleep(0.3); print('two')")), events.append)
+    run_process(bench.spec(bench.tool(r"os.write(1, b'one\n'); time.sleep(0.3); os.write(1, b'two\n')")), events.append)
     kinds = [event["event"] for event in events]
     assert (kinds[0], kinds[-1]) == ("started", "exit")
     progress = [event for event in events if event["event"] == "progress"]
@@ -257,7 +257,7 @@ for n in range(50):
 
 
 def test_an_unfinished_line_of_stderr_is_shown_after_a_second(bench: Bench) -> None:
-    source = "os.write(1, b'{\"a\"'); os.write(2, b'Password: '); time.sleep(1.6); os.write(1, b': 1}\\n')"
+    source = "os.write(1, b'{\"a\"'); os.write(2, b'Password: '); time.sleep(1.3); os.write(1, b': 1}\\n')"
     spec = bench.spec(bench.tool(source), streams="split")
     shim = bench.shim(spec)
     wait_for(lambda: (Path(spec.attempt_dir) / "output.log").exists() and log_of(spec) == b"Password: ")
