@@ -6,7 +6,7 @@ from django.utils import timezone
 class Secret(models.Model):
     """A named value that jobs may use and nobody may read again; `ciphertext` is a Fernet token."""
 
-    name = models.CharField(max_length=80, unique=True)
+    name = models.CharField(max_length=120, unique=True)
     ciphertext = models.TextField()
     set_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

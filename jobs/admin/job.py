@@ -1,0 +1,161 @@
+"""Jobs and their attempts."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from adapters import registry
+from jobs.access import Actor
+from jobs.admin.base import Kept, ReadOnly, TabularInline, each, list_link, page_of, row_link
+from jobs.models import Dependency, Event, Job, StepAttempt
+from jobs.services import actions
+from jobs.services.mark_lost import mark_lost as close_as_lost
+from jobs.services.shown import shown_spec
+
+
+class ToolForm(ActionForm):
+    """The tool for the action "escalate"."""
+
+    tool = forms.ChoiceField(required=False, choices=lambda: [("", "tool …"), *((name, name) for name in sorted(
+        registry.adapters()))])
+
+
+class DependencyInline(TabularInline):
+    model = Dependency
+    fk_name = "job"
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("needs", "needs_workstream", "met")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Job)
+class JobAdmin(Kept):
+    list_display = ("job_id", "status", "reason", "tool", "priority", "queue", "run_link", "workstream_link",
+                    "submitted_by", "created_at", "attempts_link")
+    list_filter = ("status", "tool", "priority", "queue", "reason", "on_hold", "created_at")
+    search_fields = ("job_id", "title", "run__run_id", "workstream__ws_id", "submitted_by")
+    date_hierarchy = "created_at"
+    list_select_related = ("workstream", "run")
+    # What may be mended by hand; everything else is the state machine's.
+    EDITABLE = ("title", "priority", "queue", "concurrency_key", "concurrency_limit", "expires_at", "submitted_by")
+    inlines = (DependencyInline,)
+    action_form = ToolForm
+    actions = ("cancel", "retry", "escalate", "hold", "release", "close")
+
+    def get_fields(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
+        links = ["run_link", "workstream_link", "attempts_link", "events_link", "document"]
+        hidden = {"spec", "run", "workstream", "next_command", "carried", *self.EDITABLE}
+        rest = [field.name for field in Job._meta.fields if field.name not in hidden]
+        return ["job_id", "status", "reason", "summary", *self.EDITABLE, *links,
+                *(name for name in rest if name not in ("job_id", "status", "reason", "summary"))]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
+        return [name for name in self.get_fields(request, obj) if name not in self.EDITABLE]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Job]":
+        seen = Actor(request.user).jobs()  # type: ignore[arg-type]
+        return seen.select_related("run", "workstream")
+
+    def view_on_site(self, obj: Job) -> str:
+        return page_of("job", job_id=obj.job_id)
+
+    @admin.display(description="run", ordering="run_id")
+    def run_link(self, job: Job) -> str:
+        return row_link(job.run)
+
+    @admin.display(description="workstream")
+    def workstream_link(self, job: Job) -> str:
+        return row_link(job.workstream)
+
+    @admin.display(description="attempts")
+    def attempts_link(self, job: Job) -> str:
+        return list_link(StepAttempt, str(job.attempts_made), job__id__exact=job.pk)
+
+    @admin.display(description="events")
+    def events_link(self, job: Job) -> str:
+        return list_link(Event, "Events of this job", job__id__exact=job.pk)
+
+    @admin.display(description="document")
+    def document(self, job: Job) -> dict[str, Any]:
+        return shown_spec(job.spec)
+
+    def _each(self, request: HttpRequest, rows: Any, verb: str, done: str, **extra: Any) -> None:
+        actor = Actor(request.user)  # type: ignore[arg-type]
+
+        def do(job: Job) -> None:
+            actor.require_to(verb, job)
+            getattr(actions, verb)(job, by=actor.name, **extra)
+
+        each(self, request, rows, do, f"{done}")
+
+    @admin.action(description="Cancel")
+    def cancel(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
+        self._each(request, rows, "cancel", "asked to stop")
+
+    @admin.action(description="Retry")
+    def retry(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
+        self._each(request, rows, "retry", "sent back to the queue")
+
+    @admin.action(description="Escalate to the tool chosen beside")
+    def escalate(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
+        self._each(request, rows, "escalate", "handed to another tool", tool=request.POST.get("tool", ""))
+
+    @admin.action(description="Hold")
+    def hold(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
+        self._each(request, rows, "hold", "held")
+
+    @admin.action(description="Release from hold or quarantine")
+    def release(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
+        self._each(request, rows, "release", "released")
+
+    @admin.action(description="Close as failed (quarantined)")
+    def close(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
+        self._each(request, rows, "close", "closed as failed")
+
+
+@admin.register(StepAttempt)
+class StepAttemptAdmin(ReadOnly):
+    list_display = ("id", "job_link", "number", "step_name", "status", "reason", "cause", "node", "started_at",
+                    "completed_at", "exit_code", "error_link")
+    list_filter = ("status", "step_name", "reason", "node", "started_at")
+    search_fields = ("job__job_id", "run__run_id", "ws_id", "marker")
+    date_hierarchy = "started_at"
+    list_select_related = ("job", "error")
+    exclude = ("job", "run", "error", "escalated_from")
+    readonly_fields = ("job_link", "error_link")
+    actions = ("mark_lost",)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[StepAttempt]":
+        return Actor(request.user).attempts().select_related("job", "error")  # type: ignore[arg-type]
+
+    def view_on_site(self, obj: StepAttempt) -> str:
+        return page_of("job", job_id=obj.job.job_id)
+
+    @admin.display(description="job", ordering="job")
+    def job_link(self, attempt: StepAttempt) -> str:
+        return row_link(attempt.job)
+
+    @admin.display(description="error")
+    def error_link(self, attempt: StepAttempt) -> str:
+        return row_link(attempt.error, attempt.error.signature[:8] if attempt.error else "")
+
+    @admin.action(description="Mark as lost (only after the lease has ended)")
+    def mark_lost(self, request: HttpRequest, rows: "QuerySet[StepAttempt]") -> None:
+        actor = Actor(request.user)  # type: ignore[arg-type]
+
+        def do(attempt: StepAttempt) -> None:
+            actor.require("operate")
+            close_as_lost(attempt, by=actor.name)
+
+        each(self, request, rows.select_related("job__workstream"), do, "marked as lost")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The list needs it for the action; the form of a row stays without a field to edit.
+        return obj is None and bool(request.user.has_perm("jobs.operate_job"))
