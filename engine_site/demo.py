@@ -74,7 +74,8 @@ def user_and_password() -> tuple[str, str]:
             file.write(os.urandom(6).hex())
     password = path.read_text().strip()
     user, _ = get_user_model().objects.get_or_create(
-        username=USER, defaults={"is_staff": True, "is_superuser": True, "email": "demo@example.invalid"})
+        username=USER, defaults={"is_staff": True, "is_superuser": True, "email": "demo@example.invalid"}
+    )
     if not user.check_password(password):
         user.set_password(password)
         user.save()
@@ -113,15 +114,37 @@ def documents(run_id: str, root: Path) -> list[dict[str, Any]]:
     return [
         job("look", "ws-greeting", "git", ["log", "--stat"], "Look at the repository"),
         job("test-before", "ws-greeting", "tests", unittest, "Run the tests: one fails"),
-        job("fix", "ws-greeting", "shell", ["fix.py"], "Greet a stranger when there is no name",
-            depends_on=[f"{run_id}-look"], expect_changes=True),
+        job(
+            "fix",
+            "ws-greeting",
+            "shell",
+            ["fix.py"],
+            "Greet a stranger when there is no name",
+            depends_on=[f"{run_id}-look"],
+            expect_changes=True,
+        ),
         job("test-after", "ws-greeting", "tests", unittest, "Run the tests again", depends_on=[f"{run_id}-fix"]),
         job("diff", "ws-greeting", "git", ["diff", "HEAD~1"], "Show what changed", depends_on=[f"{run_id}-test-after"]),
-        job("deploy", "ws-release", "shell", ["flaky.py"], "Deploy to staging, with one retry", access="read",
+        job(
+            "deploy",
+            "ws-release",
+            "shell",
+            ["flaky.py"],
+            "Deploy to staging, with one retry",
+            access="read",
             depends_on=[f"{run_id}-diff"],
-            retry_policy={"rules": [{"on": ["exit_code"], "times": 2, "backoff": "linear", "base_seconds": 3}]}),
-        job("report", "ws-release", "shell", ["report.py"], "Compare greetings, slowly", access="read",
-            depends_on=[f"{run_id}-diff"], priority="low"),
+            retry_policy={"rules": [{"on": ["exit_code"], "times": 2, "backoff": "linear", "base_seconds": 3}]},
+        ),
+        job(
+            "report",
+            "ws-release",
+            "shell",
+            ["report.py"],
+            "Compare greetings, slowly",
+            access="read",
+            depends_on=[f"{run_id}-diff"],
+            priority="low",
+        ),
     ]
 
 

@@ -37,7 +37,9 @@ def up(host: str, port: int, on_ready: Callable[[str], None], say: Callable[[str
             on_ready(f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/")  # noqa: S104
             site.watch()
     finally:
-        say(f"Stopping; running jobs get {settings.ENGINE_STOP_GRACE_S:g} s to finish. Ctrl-C again hands them back at once.")
+        say(
+            f"Stopping; running jobs get {settings.ENGINE_STOP_GRACE_S:g} s to finish. Ctrl-C again hands them back at once."
+        )
         site.stop()
 
 
@@ -63,13 +65,31 @@ class Site:
 
     def start(self) -> None:
         self._spawn("cluster", ["-m", "django", "cluster"])
-        self._spawn("web", ["-m", "uvicorn", "engine_site.asgi:application", "--host", self.host, "--port",
-                            str(self.port), "--lifespan", "off", "--log-level", "warning", "--no-server-header",
-                            "--timeout-graceful-shutdown", "3"])
+        self._spawn(
+            "web",
+            [
+                "-m",
+                "uvicorn",
+                "engine_site.asgi:application",
+                "--host",
+                self.host,
+                "--port",
+                str(self.port),
+                "--lifespan",
+                "off",
+                "--log-level",
+                "warning",
+                "--no-server-header",
+                "--timeout-graceful-shutdown",
+                "3",
+            ],
+        )
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> None:
         environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
-        environment["PYTHONPATH"] = os.pathsep.join([str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
         self.children[name] = subprocess.Popen(
             [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, process_group=0,
             preexec_fn=bind_to_parent,

@@ -1,24 +1,18 @@
 """`Orchestrator`: run or queue jobs from a program, with the words of the Quick Reference."""
 
 from jobs import boot  # isort: skip  # Django first
-import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import schema
-from schema.limits import DOCUMENT_BYTES
 from adapters import JobResult
 from adapters.registry import TOOL_RUNNERS
 from jobs import db
-from jobs.errors import InvalidDocument, NotFound
-from jobs.services import here, submit
+from jobs.services import documents, here, submit
 from jobs.services.submit import Submitter
 from jobs.store import JobStateStore, result_of
 
-__all__ = ["TOOL_RUNNERS", "JobResult", "JobStateStore", "Orchestrator", "boot", "read_job_file"]
+__all__ = ["TOOL_RUNNERS", "JobResult", "JobStateStore", "Orchestrator", "boot"]
 
 
 class Orchestrator:
@@ -27,34 +21,20 @@ class Orchestrator:
     def __init__(self, state_store: JobStateStore | None = None) -> None:
         self.state_store = state_store or JobStateStore()
 
-    def run_job(self, job_file: str | os.PathLike[str] | Mapping[str, Any],
-                on_output: Callable[[bytes], None] | None = None) -> JobResult:
+    def run_job(
+        self, job_file: str | os.PathLike[str] | Mapping[str, Any], on_output: Callable[[bytes], None] | None = None
+    ) -> JobResult:
         """Run the job to its end. Raises Refused (bad document, duplicate id, locked workstream, no such file)."""
-        document, source, base = read_job_file(job_file)
+        document, source, base = documents.read(job_file)
         with db.using(self.state_store.alias):
             job = here.run_here(document, by=Submitter("orchestrator"), base=base, source=source, on_output=on_output)
             return result_of(job)
 
     def queue_job(self, job_file: str | os.PathLike[str] | Mapping[str, Any]) -> str:
         """Put the job into the queue; its job_id."""
-        document, source, base = read_job_file(job_file)
+        document, source, base = documents.read(job_file)
         with db.using(self.state_store.alias):
             return submit.submit(document, by=Submitter("orchestrator"), base=base, source=source).job_id
 
     def get_job_status(self, job_id: str) -> str:
         return self.state_store.get_job_status(job_id)
-
-
-def read_job_file(job_file: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[Any, str | None, Path]:
-    """The document, its text, and what its relative paths start from: the directory one stands in."""
-    if isinstance(job_file, Mapping):
-        return json.loads(json.dumps(dict(job_file))), None, Path.cwd()
-    try:
-        with contextlib.closing(open(job_file, "rb")) as file:
-            text = file.read(DOCUMENT_BYTES + 1)
-    except OSError as fault:
-        raise NotFound(f"Cannot read the job file {os.fspath(job_file)}: {fault.strerror}.") from None
-    document, problems = schema.parse(text)
-    if problems:
-        raise InvalidDocument(f"{os.fspath(job_file)}: {problems[0].message}", problems)
-    return document, text.decode(), Path.cwd()

@@ -39,8 +39,9 @@ class JobStateStore:
             yield
 
     # --- Runs ---------------------------------------------------------------------------------------------------------
-    def create_run(self, ws_id: str | None = None, metadata: Mapping[str, Any] | None = None,
-                   run_id: str | None = None) -> str:
+    def create_run(
+        self, ws_id: str | None = None, metadata: Mapping[str, Any] | None = None, run_id: str | None = None
+    ) -> str:
         """Make a run (and its workstream `ws_id`); its run_id."""
         with self._here(), db.atomic():
             name = run_id or f"run-{db.now():%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
@@ -102,13 +103,20 @@ class JobStateStore:
             row = rows.order_by("-id").first()
             return _workstream(row) if row else None
 
-    def record_event(self, event_type: str, run_id: str | None = None, ws_id: str | None = None,
-                     payload: Mapping[str, Any] | None = None) -> int:
+    def record_event(
+        self,
+        event_type: str,
+        run_id: str | None = None,
+        ws_id: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+    ) -> int:
         """Append an event; its id. Raises NotFound for an unknown run."""
         with self._here(), db.atomic():
             if run_id and not Run.objects.filter(run_id=run_id).exists():
                 raise NotFound(f"Run {run_id} does not exist.")
-            event: Event = record_event(event_type, run_id=run_id, ws_id=ws_id or "", by="program", **dict(payload or {}))
+            event: Event = record_event(
+                event_type, run_id=run_id, ws_id=ws_id or "", by="program", **dict(payload or {})
+            )
             return event.pk
 
 

@@ -21,8 +21,12 @@ AIDER_PYTHONS = ("python3.12", "python3.11", "python3.10")  # what aider 0.86 ru
 
 def main() -> int:
     ci = os.environ.get("CI") == "true"
-    found = {"ENGINE_TEST_POSTGRES": postgres(), "ENGINE_TEST_REDIS": redis_server(), "ENGINE_TEST_AIDER": aider(),
-             "ENGINE_TEST_CHROMIUM": shutil.which("chromium") or shutil.which("chromium-browser") or ""}
+    found = {
+        "ENGINE_TEST_POSTGRES": postgres(),
+        "ENGINE_TEST_REDIS": redis_server(),
+        "ENGINE_TEST_AIDER": aider(),
+        "ENGINE_TEST_CHROMIUM": shutil.which("chromium") or shutil.which("chromium-browser") or "",
+    }
     for name, value in found.items():
         if value:
             os.environ[name] = value
@@ -37,8 +41,16 @@ def main() -> int:
     codes = [pytest("The suite on SQLite", "-n", "2", "-m", "not (cluster or browser or aider)", *extra)]
     codes.append(pytest("Clusters, browsers and real tools", "-m", "cluster or browser or aider", *extra))
     if found["ENGINE_TEST_POSTGRES"]:
-        codes.append(pytest("The same rules on PostgreSQL", "tests/jobs", "-m", "not (browser or aider or sqlite)", *extra,
-                            DATABASE_URL=found["ENGINE_TEST_POSTGRES"]))
+        codes.append(
+            pytest(
+                "The same rules on PostgreSQL",
+                "tests/jobs",
+                "-m",
+                "not (browser or aider or sqlite)",
+                *extra,
+                DATABASE_URL=found["ENGINE_TEST_POSTGRES"],
+            )
+        )
     return next((code for code in codes if code), 0)
 
 
@@ -99,7 +111,9 @@ def older_python() -> str | None:
     """A Python that aider supports; pyenv hides those that the project does not name, so its folders are looked at too."""
     places = [shutil.which(name) for name in AIDER_PYTHONS]
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    places += [str(found) for name in AIDER_PYTHONS for found in versions.glob(f"{name.removeprefix('python')}*/bin/{name}")]
+    places += [
+        str(found) for name in AIDER_PYTHONS for found in versions.glob(f"{name.removeprefix('python')}*/bin/{name}")
+    ]
     places += [f"/usr/bin/{name}" for name in AIDER_PYTHONS]
     check = "import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))"
     for place in places:

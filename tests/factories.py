@@ -48,8 +48,7 @@ def make_job(status: str = JobStatus.QUEUED, **fields: Any) -> Job:
     """A job row in `status`, without going through submit."""
     at: datetime = fields.pop("at", timezone.now())
     document = fields.pop("spec", None) or make_document()
-    workstream = fields.pop("workstream", None) or make_workstream(
-        document["workstream_id"], document["run_id"])
+    workstream = fields.pop("workstream", None) or make_workstream(document["workstream_id"], document["run_id"])
     fields.setdefault("finished_at", at if status in FINAL else None)
     fields.setdefault("queued_at", at)
     defaults = {

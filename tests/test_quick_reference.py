@@ -106,8 +106,9 @@ def test_a_job_marked_running_is_running_until_its_result_comes() -> None:
 def test_list_jobs_of_a_run() -> None:
     store = JobStateStore()
     for name in ("job-1", "job-2"):
-        store.update_job_result({"job_id": name, "run_id": "run-1", "workstream_id": "ws-1", "tool": "git"},
-                                JobResult(0, "", 0.1, True))
+        store.update_job_result(
+            {"job_id": name, "run_id": "run-1", "workstream_id": "ws-1", "tool": "git"}, JobResult(0, "", 0.1, True)
+        )
     lines = [f"{job['job_id']}: {job['status']}" for job in store.list_jobs("run-1")]
     assert lines == ["job-1: completed", "job-2: completed"]
     assert store.list_jobs("run-unknown") == []
@@ -186,8 +187,7 @@ def test_a_store_of_its_own_file(job_file: Path, tmp_path: Path) -> None:
     # Both SQL queries, pasted as they stand.
     with closing(sqlite3.connect(tmp_path / "state" / "test.db")) as database:
         by_id = database.execute(
-            "SELECT * FROM step_attempts \n"
-            "WHERE json_extract(result_json, '$.job_id') = 'job-2025-11-21-001';"
+            "SELECT * FROM step_attempts \nWHERE json_extract(result_json, '$.job_id') = 'job-2025-11-21-001';"
         ).fetchall()
         by_run = database.execute(
             "SELECT * FROM step_attempts \nWHERE run_id = 'run-2025-11-21'\nORDER BY started_at DESC;"

@@ -2,8 +2,8 @@
 
 import sys
 
-import typer
 from rich.console import Console
+from rich.markup import escape
 
 from jobs import boot
 from jobs.errors import InvalidDocument, Refused
@@ -26,7 +26,7 @@ def main() -> None:
 def complain(refusal: Refused) -> None:
     """One sentence; for a document, each problem on a line of its own."""
     err = Console(stderr=True, highlight=False, soft_wrap=True)
-    err.print(f"[red]engine:[/] {typer.unstyle(refusal.message)}", markup=True)
+    err.print(f"[red]engine:[/] {escape(refusal.message)}", markup=True)
     if isinstance(refusal, InvalidDocument):
         for problem in refusal.problems:
             err.print(f"  {problem}", markup=False)

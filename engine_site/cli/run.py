@@ -10,21 +10,14 @@ from rich.console import Console
 from engine_site.cli.app import app
 from engine_site.validation import checks
 from jobs.orchestrator import Orchestrator
+from jobs.services.documents import exit_code
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-TIMED_OUT, CANCELLED = 124, 130
 
 
 def write(piece: bytes) -> None:
     sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
-
-
-def exit_code(status: str, code: int | None) -> int:
-    """0 when the work is done; the tool's own code when it failed; 124 and 130 as `timeout` and a shell use them."""
-    if status in ("completed", "review"):
-        return 0
-    return {"timeout": TIMED_OUT, "cancelled": CANCELLED}.get(status) or code or 1
 
 
 @app.command("run-job")

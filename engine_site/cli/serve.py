@@ -17,7 +17,9 @@ out = Console(highlight=False, soft_wrap=True)
 @app.command()
 def up(
     port: Annotated[int, typer.Option(envvar="PORT", help="Port of the web server.")] = 8750,
-    host: Annotated[str, typer.Option(envvar="ENGINE_BIND", help="Address that the web server listens on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(envvar="ENGINE_BIND", help="Address that the web server listens on.")
+    ] = "127.0.0.1",
     demo: Annotated[bool, typer.Option(help="Make a sample repository and run real jobs in it.")] = False,
 ) -> None:
     """Start everything: database, web and cluster, in the foreground. Ctrl-C ends all of it."""

@@ -22,8 +22,14 @@ class ErrorRecord(models.Model):
     regressed_at = models.DateTimeField(null=True, blank=True, help_text="seen again after it was resolved")
     resolved_at = models.DateTimeField(null=True, blank=True)
     run = models.ForeignKey(
-        "jobs.Run", to_field="run_id", db_column="run_id", null=True, blank=True,
-        on_delete=models.SET_NULL, related_name="+", help_text="where it was seen last",
+        "jobs.Run",
+        to_field="run_id",
+        db_column="run_id",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="where it was seen last",
     )
     ws_id = models.CharField(max_length=120, blank=True)
 

@@ -7,8 +7,13 @@ class Event(models.Model):
 
     timestamp = models.DateTimeField(default=timezone.now)
     run = models.ForeignKey(
-        "jobs.Run", to_field="run_id", db_column="run_id", null=True, blank=True,
-        on_delete=models.SET_NULL, related_name="events",
+        "jobs.Run",
+        to_field="run_id",
+        db_column="run_id",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="events",
     )
     ws_id = models.CharField(max_length=120, blank=True)
     event_type = models.CharField(max_length=60)

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseFault
@@ -33,7 +34,7 @@ def token() -> str:
 class EngineBroker(ORM):  # type: ignore[misc]
     """Used by `Q_CLUSTER["broker_class"]`; works under the stock `qcluster` command as well."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._listener: Listener | None = None
         self._listener_pid = 0

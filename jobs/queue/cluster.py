@@ -37,7 +37,7 @@ class EngineCluster:
         self._idle_since: float | None = None
         self._claims = -1
         os.environ[AGENT] = "1"
-        django_q.cluster.Queue = RobustQueue
+        django_q.cluster.Queue = RobustQueue  # type: ignore[attr-defined,assignment]
         post_spawn.connect(lambda **_: prepare_worker(on_worker_start), weak=False, dispatch_uid="engine-worker")
 
     def run(self) -> None:

@@ -4,6 +4,7 @@ import os
 import select
 import socket
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -49,7 +50,7 @@ class Listener:
         self.socket.bind(os.fsencode(self.path))
 
     def wait(self, timeout: float) -> bool:
-        ears: list[object] = [self.socket]
+        ears: list[Any] = [self.socket]
         connection = db.connection()
         remote = None
         if connection.vendor == "postgresql":

@@ -14,9 +14,9 @@ def set_stage(stage: int) -> None:
 
 def stopping() -> bool:
     """Start nothing new."""
-    return _stage.value >= DRAIN
+    return bool(_stage.value >= DRAIN)
 
 
 def hand_back_now() -> bool:
     """End what runs, and let it run again later."""
-    return _stage.value >= HAND_BACK
+    return bool(_stage.value >= HAND_BACK)

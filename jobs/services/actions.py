@@ -17,10 +17,24 @@ from jobs.services.submit import refuse_locked
 from jobs.services.transitions import move, recount
 from jobs.states import FINAL, JobStatus
 
-CANCELLABLE = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RETRYING, JobStatus.RUNNING, JobStatus.REVIEW,
-               JobStatus.QUARANTINED)
-RETRYABLE = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.CANCELLED, JobStatus.REJECTED,
-             JobStatus.BLOCKED, JobStatus.QUARANTINED, JobStatus.RETRYING)
+CANCELLABLE = (
+    JobStatus.WAITING,
+    JobStatus.QUEUED,
+    JobStatus.RETRYING,
+    JobStatus.RUNNING,
+    JobStatus.REVIEW,
+    JobStatus.QUARANTINED,
+)
+RETRYABLE = (
+    JobStatus.COMPLETED,
+    JobStatus.FAILED,
+    JobStatus.TIMEOUT,
+    JobStatus.CANCELLED,
+    JobStatus.REJECTED,
+    JobStatus.BLOCKED,
+    JobStatus.QUARANTINED,
+    JobStatus.RETRYING,
+)
 
 HOLDABLE = (JobStatus.QUEUED, JobStatus.WAITING)
 
@@ -38,8 +52,9 @@ def require_possible(verb: str, job: Job) -> None:
         "review": job.status == JobStatus.REVIEW,
     }
     if not possible[verb]:
-        raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}; it cannot be asked to {verb}.",
-                         state=job.status)
+        raise WrongState(
+            f"Job {job.job_id} is {job.get_status_display().lower()}; it cannot be asked to {verb}.", state=job.status
+        )
 
 
 def _locked(job: Job) -> Job:
@@ -56,12 +71,21 @@ def cancel(job: Job, *, by: str, grace_s: float | None = None) -> Job:
         if job.status == JobStatus.CANCELLING:
             return job
         if job.status in FINAL:
-            raise WrongState(f"Job {job.job_id} cannot be cancelled: it ended as {job.get_status_display().lower()}.",
-                             state=job.status)
+            raise WrongState(
+                f"Job {job.job_id} cannot be cancelled: it ended as {job.get_status_display().lower()}.",
+                state=job.status,
+            )
         if job.status == JobStatus.RUNNING:
             grace = settings.ENGINE_CANCEL_GRACE_S if grace_s is None else grace_s
-            return move(job, JobStatus.CANCELLING, by=by, cancelled_by=by, cancel_grace_s=grace,
-                        reason="cancelled", summary=f"Being cancelled by {by}.")
+            return move(
+                job,
+                JobStatus.CANCELLING,
+                by=by,
+                cancelled_by=by,
+                cancel_grace_s=grace,
+                reason="cancelled",
+                summary=f"Being cancelled by {by}.",
+            )
         return move(job, JobStatus.CANCELLED, by=by, cancelled_by=by, reason="cancelled", summary=f"Cancelled by {by}.")
 
 
@@ -83,8 +107,16 @@ def escalate(job: Job, *, by: str, tool: str, command: dict[str, Any] | None = N
     else:
         carried = {}
         command = command or registry.get(tool).command_for_prompt(job.title, job.document())
-    return _again(job, by=by, event="job.escalated", cause="escalated by hand", tool=tool, hop=job.hop + 1,
-                  next_command=command, carried=carried)
+    return _again(
+        job,
+        by=by,
+        event="job.escalated",
+        cause="escalated by hand",
+        tool=tool,
+        hop=job.hop + 1,
+        next_command=command,
+        carried=carried,
+    )
 
 
 def _last_verdict(attempt: StepAttempt) -> Verdict:
@@ -98,21 +130,38 @@ def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
         job = _locked(job)
         refuse_locked(job.workstream.ws_id)
         if job.status not in RETRYABLE:
-            raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}; cancel it or wait for its end.",
-                             state=job.status)
+            raise WrongState(
+                f"Job {job.job_id} is {job.get_status_display().lower()}; cancel it or wait for its end.",
+                state=job.status,
+            )
         carried = {**(fields.pop("carried", None) or {}), "cause": cause}
         unmet = job.dependencies.filter(met=False).count() if job.status == JobStatus.BLOCKED else 0
         to = JobStatus.WAITING if unmet else JobStatus.QUEUED
-        move(job, to, by=by, event=event, payload={"tool": fields.get("tool", job.tool)}, reason="", summary="",
-             budget_from=job.attempts_made, carried=carried, cancelled_by="", unmet=unmet, on_hold=False, **fields)
+        move(
+            job,
+            to,
+            by=by,
+            event=event,
+            payload={"tool": fields.get("tool", job.tool)},
+            reason="",
+            summary="",
+            budget_from=job.attempts_made,
+            carried=carried,
+            cancelled_by="",
+            unmet=unmet,
+            on_hold=False,
+            **fields,
+        )
         _rearm_dependants(job, by)
     return job
 
 
 def _rearm_dependants(parent: Job, by: str) -> None:
     """Children that were blocked by this job's failure wait for it again."""
-    children = Job.objects.select_for_update(of=("self",)).select_related("workstream").filter(
-        status=JobStatus.BLOCKED, dependencies__needs=parent, dependencies__met=False
+    children = (
+        Job.objects.select_for_update(of=("self",))
+        .select_related("workstream")
+        .filter(status=JobStatus.BLOCKED, dependencies__needs=parent, dependencies__met=False)
     )
     for child in children:
         unmet = Dependency.objects.filter(job=child, met=False).count()
@@ -125,8 +174,9 @@ def release(job: Job, *, by: str) -> Job:
     with db.atomic():
         job = _locked(job)
         if job.status == JobStatus.QUARANTINED:
-            return move(job, JobStatus.QUEUED, by=by, event="job.released", reason="", summary="",
-                        budget_from=job.attempts_made)
+            return move(
+                job, JobStatus.QUEUED, by=by, event="job.released", reason="", summary="", budget_from=job.attempts_made
+            )
         if job.status == JobStatus.WAITING and job.on_hold:
             Job.objects.filter(pk=job.pk).update(on_hold=False, summary="", version=F("version") + 1)
             job.on_hold = False
@@ -134,8 +184,10 @@ def release(job: Job, *, by: str) -> Job:
             Dependency.objects.filter(job=job, met=False, needs__status__in=FINAL).update(met=True)
             recount(job, by=by)
             return job
-        raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}; only held or quarantined jobs can "
-                         "be released.", state=job.status)
+        raise WrongState(
+            f"Job {job.job_id} is {job.get_status_display().lower()}; only held or quarantined jobs can be released.",
+            state=job.status,
+        )
 
 
 def close(job: Job, *, by: str) -> Job:
@@ -143,7 +195,9 @@ def close(job: Job, *, by: str) -> Job:
     with db.atomic():
         job = _locked(job)
         if job.status != JobStatus.QUARANTINED:
-            raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}, not quarantined.", state=job.status)
+            raise WrongState(
+                f"Job {job.job_id} is {job.get_status_display().lower()}, not quarantined.", state=job.status
+            )
         return move(job, JobStatus.FAILED, by=by, event="job.closed", summary=f"Closed by {by}. {job.summary}"[:500])
 
 
@@ -157,8 +211,10 @@ def hold(job: Job, *, by: str) -> Job:
             Job.objects.filter(pk=job.pk).update(on_hold=True, version=F("version") + 1)
             events.record("job.held", job=job, by=by)
         else:
-            raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}; only waiting and queued jobs can "
-                             "be held.", state=job.status)
+            raise WrongState(
+                f"Job {job.job_id} is {job.get_status_display().lower()}; only waiting and queued jobs can be held.",
+                state=job.status,
+            )
     return job
 
 
@@ -167,19 +223,36 @@ def review(job: Job, *, by: str, verdict: str, message: str = "") -> Job:
     with db.atomic():
         job = _locked(job)
         if job.status != JobStatus.REVIEW:
-            raise WrongState(f"Job {job.job_id} is {job.get_status_display().lower()}, not in review.", state=job.status)
+            raise WrongState(
+                f"Job {job.job_id} is {job.get_status_display().lower()}, not in review.", state=job.status
+            )
         payload = {"message": message}
         if verdict == "approve":
-            return move(job, JobStatus.COMPLETED, by=by, event="review.approved", payload=payload,
-                        summary=f"Approved by {by}.")
+            return move(
+                job, JobStatus.COMPLETED, by=by, event="review.approved", payload=payload, summary=f"Approved by {by}."
+            )
         if verdict == "reject":
-            return move(job, JobStatus.REJECTED, by=by, event="review.rejected", payload=payload, reason="refused",
-                        summary=f"Rejected by {by}. {message}"[:500])
+            return move(
+                job,
+                JobStatus.REJECTED,
+                by=by,
+                event="review.rejected",
+                payload=payload,
+                reason="refused",
+                summary=f"Rejected by {by}. {message}"[:500],
+            )
         if verdict != "request_changes":
             raise WrongState(f"{verdict!r} is no verdict; use approve, request_changes or reject.")
         adapter = registry.get(job.tool)
         prompt = adapter.prompt_of(job.document()) or job.title
         command = adapter.command_for_prompt(f"{prompt}\n\nA reviewer asks for changes:\n{message}", job.document())
-        return move(job, JobStatus.QUEUED, by=by, event="review.changes_requested", payload=payload,
-                    budget_from=job.attempts_made, next_command=command,
-                    carried={"cause": "changes requested", "message": message})
+        return move(
+            job,
+            JobStatus.QUEUED,
+            by=by,
+            event="review.changes_requested",
+            payload=payload,
+            budget_from=job.attempts_made,
+            next_command=command,
+            carried={"cause": "changes requested", "message": message},
+        )

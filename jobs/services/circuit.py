@@ -26,7 +26,9 @@ def note_outcome(tool: str, verdict: Verdict) -> None:
     control.failures += 1
     control.last_failure = verdict.summary[:300]
     trial_failed = control.circuit == CircuitState.HALF_OPEN
-    if trial_failed or (control.circuit == CircuitState.CLOSED and control.failures >= settings.ENGINE_CIRCUIT_FAILURES):
+    if trial_failed or (
+        control.circuit == CircuitState.CLOSED and control.failures >= settings.ENGINE_CIRCUIT_FAILURES
+    ):
         open_circuit(control, by="engine")
     control.save()
 
@@ -35,8 +37,9 @@ def open_circuit(control: ToolControl, *, by: str) -> None:
     control.circuit = CircuitState.OPEN
     control.opened_at = db.now()
     control.retry_at = db.now() + timedelta(seconds=settings.ENGINE_CIRCUIT_OPEN_S)
-    events.record("tool.circuit_opened", by=by, tool=control.name, failures=control.failures,
-                  because=control.last_failure)
+    events.record(
+        "tool.circuit_opened", by=by, tool=control.name, failures=control.failures, because=control.last_failure
+    )
 
 
 def _close(tool: str) -> None:

@@ -84,7 +84,7 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
         summary="",
     )
     marker = secrets.token_hex(16)
-    attempt = StepAttempt.objects.create(
+    return StepAttempt.objects.create(
         run_id=job.run_id,
         ws_id=job.workstream.ws_id,
         step_name=job.tool,
@@ -105,12 +105,11 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
         lease_until=at + timedelta(seconds=settings.ENGINE_LEASE_S),
         log_dir=f"attempts/{at:%Y-%m}/{marker}",
     )
-    return attempt
 
 
 def extend_lease(attempt: StepAttempt) -> bool:
     """One beat. False: the attempt is no longer ours, so kill the child and write nothing more."""
-    changed = StepAttempt.objects.filter(
-        pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING
-    ).update(beat=F("beat") + 1, lease_until=db.now() + timedelta(seconds=settings.ENGINE_LEASE_S))
+    changed = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING).update(
+        beat=F("beat") + 1, lease_until=db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
+    )
     return changed == 1

@@ -49,8 +49,9 @@ def limit_tool(name: str, limit: int | None, *, by: str) -> ToolControl:
 
 def close_circuit(name: str, *, by: str) -> ToolControl:
     """Trust the tool again, by hand."""
-    return _set_tool(name, "tool.circuit_closed", by, circuit=CircuitState.CLOSED, failures=0, opened_at=None,
-                     retry_at=None)
+    return _set_tool(
+        name, "tool.circuit_closed", by, circuit=CircuitState.CLOSED, failures=0, opened_at=None, retry_at=None
+    )
 
 
 def try_tool_now(name: str, *, by: str) -> ToolControl:
@@ -93,8 +94,13 @@ def _set_lock(workstream: Workstream, by: str, locked: bool, reason: str) -> Wor
         same = {"pk": workstream.pk} if locked else {"ws_id": workstream.ws_id}
         rows = Workstream.objects.filter(**same)
         rows.update(locked=locked, locked_reason=reason, updated_at=db.now())
-        events.record("workstream.locked" if locked else "workstream.unlocked", run_id=workstream.run_id,
-                      ws_id=workstream.ws_id, by=by, reason=reason)
+        events.record(
+            "workstream.locked" if locked else "workstream.unlocked",
+            run_id=workstream.run_id,
+            ws_id=workstream.ws_id,
+            by=by,
+            reason=reason,
+        )
     workstream.refresh_from_db()
     return workstream
 
@@ -135,7 +141,8 @@ def _set_error(kind: ErrorRecord, event: str, by: str, **fields: Any) -> ErrorRe
     with db.atomic():
         if not ErrorRecord.objects.filter(pk=kind.pk).update(**fields):
             raise NotFound("This kind of error does not exist any more.")
-        events.record(event, by=by, signature=kind.signature, message=kind.message[:120], old=kind.state,
-                      new=fields["state"])
+        events.record(
+            event, by=by, signature=kind.signature, message=kind.message[:120], old=kind.state, new=fields["state"]
+        )
     kind.refresh_from_db()
     return kind

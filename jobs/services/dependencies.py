@@ -58,7 +58,8 @@ def _refuse_cycle(job: Job) -> None:
     while frontier:
         edges: list[tuple[int, int, str]] = list(
             Dependency.objects.filter(job_id__in=frontier, needs__isnull=False).values_list(
-                "job_id", "needs_id", "needs__job_id")
+                "job_id", "needs_id", "needs__job_id"
+            )
         )
         streams = Dependency.objects.filter(job_id__in=frontier, needs_workstream__isnull=False)
         for child, stream in streams.values_list("job_id", "needs_workstream_id"):
@@ -67,7 +68,9 @@ def _refuse_cycle(job: Job) -> None:
         frontier = []
         for child, parent, name in edges:
             if parent == job.pk:
-                raise DependencyCycle(f"The jobs would wait for each other for ever: {_ring(trail, names, child, job)}.")
+                raise DependencyCycle(
+                    f"The jobs would wait for each other for ever: {_ring(trail, names, child, job)}."
+                )
             if parent not in trail:
                 trail[parent], names[parent] = child, name
                 frontier.append(parent)
@@ -86,8 +89,13 @@ def _settle(job: Job) -> None:
     failed = job.dependencies.filter(met=False, needs__status__in=FINAL).select_related("needs").first()
     if failed and failed.needs and job.metadata.get("on_dependency_failure") != "hold":
         job.unmet = job.dependencies.filter(met=False).count()
-        move(job, JobStatus.BLOCKED, reason="dependency", unmet=job.unmet,
-             summary=f"Blocked: {failed.needs.job_id} ended as {failed.needs.status}.")
+        move(
+            job,
+            JobStatus.BLOCKED,
+            reason="dependency",
+            unmet=job.unmet,
+            summary=f"Blocked: {failed.needs.job_id} ended as {failed.needs.status}.",
+        )
         return
     if failed:
         Job.objects.filter(pk=job.pk).update(on_hold=True)

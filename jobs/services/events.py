@@ -6,8 +6,15 @@ from jobs import audit
 from jobs.models import Event, Job
 
 
-def record(event_type: str, *, job: Job | None = None, run_id: str | None = None, ws_id: str = "", by: str = "engine",
-           **payload: Any) -> Event:
+def record(
+    event_type: str,
+    *,
+    job: Job | None = None,
+    run_id: str | None = None,
+    ws_id: str = "",
+    by: str = "engine",
+    **payload: Any,
+) -> Event:
     """Append what happened. Values of secrets never belong in `payload`."""
     caller = audit.current()
     return Event.objects.create(

@@ -113,10 +113,12 @@ def prepare(attempt: StepAttempt) -> Prepared:
     )
     command = registry.get(job.tool).prepare(document, context)
     before = gitinfo.look(paths.working_dir)
-    shown = {"command": command.display, "base_commit": before.head if before else ""}
-    if not StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence).update(**shown):
+    base_commit = before.head if before else ""
+    if not StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence).update(
+        command=command.display, base_commit=base_commit
+    ):
         raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
-    attempt.command, attempt.base_commit = command.display, shown["base_commit"]
+    attempt.command, attempt.base_commit = command.display, base_commit
     return Prepared(document, paths, command, before, secrets)
 
 
@@ -145,8 +147,9 @@ def spec_of(attempt: StepAttempt, prepared: Prepared) -> Spec:
         copy_to=paths.log_file,
         copy_append=attempt.number > 1,
         copy_roots=[str(paths.repo_root), *settings.ENGINE_ROOTS],
-        max_log_bytes=min(metadata.get("max_log_bytes", settings.ENGINE_LOG_LIMIT_BYTES),
-                          settings.ENGINE_LOG_LIMIT_BYTES),
+        max_log_bytes=min(
+            metadata.get("max_log_bytes", settings.ENGINE_LOG_LIMIT_BYTES), settings.ENGINE_LOG_LIMIT_BYTES
+        ),
         rlimits=settings.ENGINE_RLIMITS or None,
         user=settings.ENGINE_RUN_AS or None,
     )
@@ -176,8 +179,12 @@ def judge(attempt: StepAttempt, prepared: Prepared, ending: Ending, *, handed_ba
         verdict = adapter.classify(prepared.document, ending, evidence)
     except Exception as defect:  # an adapter's defect must not leave the attempt open
         log.exception("the %s adapter failed to judge attempt %s", attempt.step_name, attempt.pk)
-        verdict = Verdict(Reason.INFRA, f"The {attempt.step_name} adapter could not judge the run: {defect!r}",
-                          "classifier_defect", details={"permanent": True, "blames": "adapter"})
+        verdict = Verdict(
+            Reason.INFRA,
+            f"The {attempt.step_name} adapter could not judge the run: {defect!r}",
+            "classifier_defect",
+            details={"permanent": True, "blames": "adapter"},
+        )
     return verdict, after.head if after else ""
 
 

@@ -51,8 +51,13 @@ class LogFollower:
         for attempt in attempts:
             if attempt.number > self.attempt:
                 self.attempt, self.line = attempt.number, 0
-                found.append(Message("attempt", f"{attempt.number}:0", {
-                    "attempt": attempt.number, "tool": attempt.step_name, "status": attempt.status}))
+                found.append(
+                    Message(
+                        "attempt",
+                        f"{attempt.number}:0",
+                        {"attempt": attempt.number, "tool": attempt.step_name, "status": attempt.status},
+                    )
+                )
             if not attempt.is_final:
                 logs.note_watched(attempt)
             found += self._lines_of(attempt)
@@ -73,8 +78,9 @@ class LogFollower:
             if not lines:
                 break
             self.line = lines[-1].number
-            shown = [{"number": line.number, "text": line.raw.decode("utf-8", "replace"), "cut": line.cut}
-                     for line in lines]
+            shown = [
+                {"number": line.number, "text": line.raw.decode("utf-8", "replace"), "cut": line.cut} for line in lines
+            ]
             found.append(Message("lines", f"{attempt.number}:{self.line}", {"attempt": attempt.number, "lines": shown}))
         return found
 

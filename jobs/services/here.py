@@ -18,7 +18,7 @@ from jobs.models import Job
 from jobs.services import actions
 from jobs.services.claim import Claimant, claim_next
 from jobs.services.execute import discard_shims, execute
-from jobs.services.submit import Submitter, submit
+from jobs.services.submit import ENGINE, Submitter, submit
 from jobs.services.transitions import move
 from jobs.services.waiting import explain
 from jobs.states import FINAL, JobStatus
@@ -39,8 +39,15 @@ def private_queue() -> str:
     return f"{private_queue_prefix()}{pid}:{started}"
 
 
-def run_here(document: Any, *, by: Submitter = Submitter(), base: Path | None = None, source: str | None = None,
-             on_output: Callable[[bytes], None] | None = None, on_wait: Callable[[str], None] | None = None) -> Job:
+def run_here(
+    document: Any,
+    *,
+    by: Submitter = ENGINE,
+    base: Path | None = None,
+    source: str | None = None,
+    on_output: Callable[[bytes], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> Job:
     """Submit and run; returns the job when it has ended or asks for a person. Ctrl-C cancels the job."""
     queue = private_queue()
     job = submit(document, by=by, base=base, source=source, queue=queue)
@@ -53,8 +60,9 @@ def run_here(document: Any, *, by: Submitter = Submitter(), base: Path | None = 
     return job
 
 
-def _work(job: Job, claimant: Claimant, on_output: Callable[[bytes], None] | None,
-          on_wait: Callable[[str], None] | None) -> None:
+def _work(
+    job: Job, claimant: Claimant, on_output: Callable[[bytes], None] | None, on_wait: Callable[[str], None] | None
+) -> None:
     said = ""
     while True:
         job.refresh_from_db()
@@ -98,8 +106,10 @@ def _cancel_on_interrupt(job: Job, by: str) -> Iterator[None]:
         finally:
             connections.close_all()
 
-    before = {number: signal.signal(number, lambda *_: threading.Thread(target=ask).start())
-              for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda *_: threading.Thread(target=ask).start())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:

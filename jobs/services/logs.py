@@ -137,8 +137,13 @@ class ChunkLog:
 
     def _from(self, first: int) -> Iterator[tuple[int, int, bytes]]:
         """(number, offset, bytes without the line's end) from line `first` on."""
-        start = self._chunks().filter(first_line__lte=first).order_by("-first_line", "-seq").values_list(
-            "seq", "first_line").first()
+        start = (
+            self._chunks()
+            .filter(first_line__lte=first)
+            .order_by("-first_line", "-seq")
+            .values_list("seq", "first_line")
+            .first()
+        )
         if start is None:
             return
         # The line may have begun in earlier pieces that hold no line end at all.

@@ -25,8 +25,10 @@ def register() -> Node:
     with db.atomic():
         known = Node.objects.select_for_update().filter(name=settings.ENGINE_NODE).first()
         if known and known.stopped_at is None and known.pid != pid and alive(known.pid, known.pid_started):
-            raise Refused(f"A cluster named {known.name} already runs here (process {known.pid}). Stop it, or give this "
-                          "one another name with ENGINE_NODE.")
+            raise Refused(
+                f"A cluster named {known.name} already runs here (process {known.pid}). Stop it, or give this "
+                "one another name with ENGINE_NODE."
+            )
         node, _ = Node.objects.update_or_create(
             name=settings.ENGINE_NODE,
             defaults={

@@ -45,6 +45,13 @@ def problems(document: Mapping[str, Any], base: Path | None) -> list[Problem]:
         key = re.match(r"paths\.(\w+)", str(refusal))
         pointer = f"/paths/{key[1]}" if key else "/paths"
         found = str((document.get("paths") or {}).get(key[1], "")) if key else ""
-        return [Problem(pointer, f"{refusal}.", found, ", ".join(settings.ENGINE_ROOTS),
-                        "Use a path inside one of them, or let an operator extend ENGINE_ROOTS.")]
+        return [
+            Problem(
+                pointer,
+                f"{refusal}.",
+                found,
+                ", ".join(settings.ENGINE_ROOTS),
+                "Use a path inside one of them, or let an operator extend ENGINE_ROOTS.",
+            )
+        ]
     return []

@@ -8,11 +8,23 @@ from typing import Any
 from adapters.verdict import Reason, Verdict
 
 # The work failed in a way that another try, or another tool, may mend.
-WORK = frozenset({
-    Reason.EXIT_CODE, Reason.TESTS_FAILED, Reason.EDIT_FAILED, Reason.NO_CHANGE, Reason.CRASHED, Reason.TIMEOUT,
-    Reason.STALLED, Reason.CONTEXT_OVERFLOW, Reason.OVERLOADED, Reason.RATE_LIMITED, Reason.NETWORK, Reason.REFUSED,
-    Reason.QUOTA,
-})
+WORK = frozenset(
+    {
+        Reason.EXIT_CODE,
+        Reason.TESTS_FAILED,
+        Reason.EDIT_FAILED,
+        Reason.NO_CHANGE,
+        Reason.CRASHED,
+        Reason.TIMEOUT,
+        Reason.STALLED,
+        Reason.CONTEXT_OVERFLOW,
+        Reason.OVERLOADED,
+        Reason.RATE_LIMITED,
+        Reason.NETWORK,
+        Reason.REFUSED,
+        Reason.QUOTA,
+    }
+)
 # We could not run it, or had to hand it back: never escalates, and never uses the budget of the work.
 OURS = frozenset({Reason.INFRA, Reason.LOST})
 LOST_TRIES = 8
@@ -106,19 +118,28 @@ class Decision:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def decide(policy: Policy, verdict: Verdict, exit_code: int | None, history: Sequence[Past], *, hop: int,
-           repeatable: bool = True, review: bool = False, now: float = 0.0,
-           chance: Callable[[], float] = random.random) -> Decision:
+def decide(
+    policy: Policy,
+    verdict: Verdict,
+    exit_code: int | None,
+    history: Sequence[Past],
+    *,
+    hop: int,
+    repeatable: bool = True,
+    review: bool = False,
+    now: float = 0.0,
+    chance: Callable[[], float] = random.random,
+) -> Decision:
     """What follows. `history` holds every attempt of this life of the job, the one that just ended last."""
     reason = verdict.reason
     if verdict.success:
         return Decision("review" if review else "done")
     if reason in OURS:
         return _ours(verdict, history, repeatable)
-    if policy.parks and (verdict.reset_at is not None or (reason == Reason.QUOTA and policy.rules)):
-        if sum(past.parked for past in history) < PARK_TRIES:
-            wait = max(1.0, verdict.reset_at - now) if verdict.reset_at is not None else PARK_S
-            return Decision("park", delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
+    told_when = verdict.reset_at is not None or (reason == Reason.QUOTA and policy.rules)
+    if policy.parks and told_when and sum(past.parked for past in history) < PARK_TRIES:
+        wait = max(1.0, verdict.reset_at - now) if verdict.reset_at is not None else PARK_S
+        return Decision("park", delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
     rung = [past for past in history if past.hop == hop and past.reason not in OURS and not past.parked]
     for rule in policy.rules:
         if rule.matches(reason, exit_code):
@@ -149,4 +170,6 @@ def _ours(verdict: Verdict, history: Sequence[Past], repeatable: bool) -> Decisi
         return Decision("quarantine", sentence=f"Interrupted {in_a_row} times in a row.")
     if verdict.details.get("permanent") or in_a_row > INFRA_TRIES:
         return Decision("fail", sentence=verdict.summary)
-    return Decision("retry", delay_s=float(5 * 2 ** (in_a_row - 1)), sentence="Engine could not run it; it tries again.")
+    return Decision(
+        "retry", delay_s=float(5 * 2 ** (in_a_row - 1)), sentence="Engine could not run it; it tries again."
+    )

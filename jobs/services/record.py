@@ -38,8 +38,15 @@ def mark_running(document: dict[str, Any]) -> StepAttempt:
         if job.is_final:
             move(job, JobStatus.QUEUED, by=BY)
         number = job.attempts_made + 1
-        move(job, JobStatus.RUNNING, by=BY, payload={"attempt": number}, fence=job.fence + 1, attempts_made=number,
-             started_at=job.started_at or db.now())
+        move(
+            job,
+            JobStatus.RUNNING,
+            by=BY,
+            payload={"attempt": number},
+            fence=job.fence + 1,
+            attempts_made=number,
+            started_at=job.started_at or db.now(),
+        )
         return StepAttempt.objects.create(
             run_id=job.run_id, ws_id=job.workstream.ws_id, step_name=job.tool, job=job, number=number, fence=job.fence,
             cause="recorded", result_json={"job_id": job.job_id}, marker="",
@@ -59,8 +66,12 @@ def record_result(document: dict[str, Any], result: JobResult) -> None:
             "summary": result.summary,
         }  # fmt: skip
         StepAttempt.objects.filter(pk=attempt.pk).update(
-            status=AttemptStatus(status.value), completed_at=db.now(), result_json=said, reason=reason,
-            exit_code=result.exit_code)
+            status=AttemptStatus(status.value),
+            completed_at=db.now(),
+            result_json=said,
+            reason=reason,
+            exit_code=result.exit_code,
+        )
         job.refresh_from_db()
         move(job, status, by=BY, payload={"attempt": attempt.number}, reason=reason, summary=result.summary[:500])
 

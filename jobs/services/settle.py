@@ -29,8 +29,15 @@ STATUS = {
 }
 
 
-def settle(attempt: StepAttempt, verdict: Verdict, ending: Ending | None = None, *, by: str = "engine",
-           head_commit: str = "", error_report: str = "") -> Decision:
+def settle(
+    attempt: StepAttempt,
+    verdict: Verdict,
+    ending: Ending | None = None,
+    *,
+    by: str = "engine",
+    head_commit: str = "",
+    error_report: str = "",
+) -> Decision:
     """Close the attempt and move its job on.
 
     Raises LostLease when the attempt is not ours any more; then nothing is written.
@@ -40,8 +47,13 @@ def settle(attempt: StepAttempt, verdict: Verdict, ending: Ending | None = None,
         if job.fence != attempt.fence or job.status not in (JobStatus.RUNNING, JobStatus.CANCELLING):
             raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
         if job.status == JobStatus.CANCELLING and verdict.reason is not Reason.OK:
-            verdict = Verdict(Reason.CANCELLED, f"Cancelled by {job.cancelled_by or 'a person'}.", "cancel",
-                              verdict.evidence, usage=verdict.usage)
+            verdict = Verdict(
+                Reason.CANCELLED,
+                f"Cancelled by {job.cancelled_by or 'a person'}.",
+                "cancel",
+                verdict.evidence,
+                usage=verdict.usage,
+            )
         _close(attempt, job, verdict, ending, head_commit, error_report)
         decision = _decide(job, attempt, verdict)
         note_outcome(attempt.step_name, verdict)
@@ -51,8 +63,9 @@ def settle(attempt: StepAttempt, verdict: Verdict, ending: Ending | None = None,
     return decision
 
 
-def _close(attempt: StepAttempt, job: Job, verdict: Verdict, ending: Ending | None, head_commit: str,
-           error_report: str) -> None:
+def _close(
+    attempt: StepAttempt, job: Job, verdict: Verdict, ending: Ending | None, head_commit: str, error_report: str
+) -> None:
     status = STATUS.get(verdict.reason, AttemptStatus.FAILED)
     assert status in ATTEMPT_NEXT[AttemptStatus.RUNNING]
     at = db.now()
@@ -95,7 +108,7 @@ def _close(attempt: StepAttempt, job: Job, verdict: Verdict, ending: Ending | No
     if not verdict.success and verdict.reason not in (Reason.CANCELLED, Reason.LOST):
         fields["error"] = grouping.note(attempt, verdict, job)
     ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING)
-    if not ours.update(**{key: value for key, value in fields.items()}):
+    if not ours.update(**fields):
         raise LostLease(f"Attempt {attempt.number} of {job.job_id} has been closed by somebody else.")
     for name, value in fields.items():
         setattr(attempt, name, value)
@@ -105,8 +118,13 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict) -> Decision:
     if verdict.reason is Reason.CANCELLED or job.status == JobStatus.CANCELLING:
         return Decision("cancelled")
     history = [
-        Past(row.reason, row.exit_code, row.hop, row.error.signature if row.error else "",
-             bool(row.verdict.get("parked")))
+        Past(
+            row.reason,
+            row.exit_code,
+            row.hop,
+            row.error.signature if row.error else "",
+            bool(row.verdict.get("parked")),
+        )
         for row in job.attempts.filter(number__gt=job.budget_from).select_related("error").order_by("number")
     ]
     metadata = job.metadata
@@ -120,7 +138,9 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict) -> Decision:
     return decision
 
 
-def _record(job: Job, attempt: StepAttempt, verdict: Verdict, ending: Ending | None, decision: Decision, by: str) -> None:
+def _record(
+    job: Job, attempt: StepAttempt, verdict: Verdict, ending: Ending | None, decision: Decision, by: str
+) -> None:
     stop: Mapping[str, Any] = {}
     if ending and (ending.killed or ending.survivors):
         stop = {"killed": ending.killed, "survivors": ending.survivors, "stop_s": round(ending.stop_s, 2)}
@@ -144,12 +164,25 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
             move(job, JobStatus.QUEUED, payload=payload, **said, carried={**job.carried, "cause": "lost"})
         case "retry" | "park":
             cause = "retried" if decision.action == "retry" else "parked"
-            _later(job, decision, {**payload, "delay_s": round(decision.delay_s, 1)}, said,
-                   carried={**job.carried, "cause": cause})
+            _later(
+                job,
+                decision,
+                {**payload, "delay_s": round(decision.delay_s, 1)},
+                said,
+                carried={**job.carried, "cause": cause},
+            )
         case "escalate":
             carried = carried_from(job, attempt, verdict, decision.tool)
-            _later(job, decision, {**payload, "tool": decision.tool, "from": attempt.step_name}, said,
-                   tool=decision.tool, hop=job.hop + 1, next_command=carried.pop("command"), carried=carried)
+            _later(
+                job,
+                decision,
+                {**payload, "tool": decision.tool, "from": attempt.step_name},
+                said,
+                tool=decision.tool,
+                hop=job.hop + 1,
+                next_command=carried.pop("command"),
+                carried=carried,
+            )
         case "quarantine":
             move(job, JobStatus.QUARANTINED, payload=payload, **said)
         case "timeout":
@@ -170,8 +203,15 @@ def _cancelled(job: Job, verdict: Verdict, payload: dict[str, Any]) -> None:
 def _later(job: Job, decision: Decision, payload: dict[str, Any], said: dict[str, str], **fields: Any) -> None:
     """Queue it at once, or let it wait for its time without holding a worker."""
     event = {"escalate": "job.escalated", "park": "job.parked"}.get(decision.action, "job.retrying")
-    move(job, JobStatus.RETRYING, event=event, payload=payload, **said, **fields,
-         not_before=db.now() + timedelta(seconds=decision.delay_s))
+    move(
+        job,
+        JobStatus.RETRYING,
+        event=event,
+        payload=payload,
+        **said,
+        **fields,
+        not_before=db.now() + timedelta(seconds=decision.delay_s),
+    )
     if decision.delay_s <= 0:
         job.refresh_from_db()
         move(job, JobStatus.QUEUED)

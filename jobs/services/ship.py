@@ -80,5 +80,3 @@ class Shipper:
             LogChunk.objects.bulk_create(rows)
         self.offset, self.lines, self.seq = offset, lines, seq
         self._shipped_at = time.monotonic()
-
-

@@ -12,6 +12,8 @@ def shown_spec(spec: dict[str, Any]) -> dict[str, Any]:
     env = spec.get("env")
     if not isinstance(env, dict):
         return spec
-    shown = {name: MASK if isinstance(value, str) and value and SECRET_NAME.search(name) else value
-             for name, value in env.items()}
+    shown = {
+        name: MASK if isinstance(value, str) and value and SECRET_NAME.search(name) else value
+        for name, value in env.items()
+    }
     return {**spec, "env": shown}

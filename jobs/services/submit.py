@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError
 
 import schema
@@ -27,7 +27,10 @@ class Submitter:
     """Who asks: a user, or a name for callers without one."""
 
     name: str = "engine"
-    user: AbstractBaseUser | None = None
+    user: User | None = None
+
+
+ENGINE = Submitter()
 
 
 def check(document: Any, *, source: str | None = None, base: Path | None = None) -> schema.Report:
@@ -37,15 +40,27 @@ def check(document: Any, *, source: str | None = None, base: Path | None = None)
         return report
     problems = list(report.problems)
     if document["tool"] == "shell" and not settings.ENGINE_ALLOW_SHELL:
-        problems.append(schema.Problem(
-            "/tool", "The shell tool is switched off on this server.", "shell", "any other tool",
-            "Ask an operator to set ENGINE_ALLOW_SHELL=1."))
+        problems.append(
+            schema.Problem(
+                "/tool",
+                "The shell tool is switched off on this server.",
+                "shell",
+                "any other tool",
+                "Ask an operator to set ENGINE_ALLOW_SHELL=1.",
+            )
+        )
     problems += places.problems(document, base)
     return schema.Report(problems, report.warnings)
 
 
-def submit(document: Any, *, by: Submitter = Submitter(), base: Path | None = None, source: str | None = None,
-           queue: str | None = None) -> Job:
+def submit(
+    document: Any,
+    *,
+    by: Submitter = ENGINE,
+    base: Path | None = None,
+    source: str | None = None,
+    queue: str | None = None,
+) -> Job:
     """Put one document into the queue.
 
     Raises InvalidDocument with every problem, DuplicateJob, LockedWorkstream or DependencyCycle; then nothing is written.
@@ -53,8 +68,14 @@ def submit(document: Any, *, by: Submitter = Submitter(), base: Path | None = No
     return submit_all([document], by=by, base=base, sources=[source], queue=queue)[0]
 
 
-def submit_all(documents: Sequence[Any], *, by: Submitter = Submitter(), base: Path | None = None,
-               sources: Sequence[str | None] = (), queue: str | None = None) -> list[Job]:
+def submit_all(
+    documents: Sequence[Any],
+    *,
+    by: Submitter = ENGINE,
+    base: Path | None = None,
+    sources: Sequence[str | None] = (),
+    queue: str | None = None,
+) -> list[Job]:
     """All of the documents, or none. They may depend on each other."""
     for index, document in enumerate(documents):
         report = check(document, source=sources[index] if index < len(sources) else None, base=base)
@@ -62,8 +83,9 @@ def submit_all(documents: Sequence[Any], *, by: Submitter = Submitter(), base: P
             count = len(report.problems)
             where = f" (document {index + 1})" if len(documents) > 1 else ""
             plural = "problem" if count == 1 else "problems"
-            raise InvalidDocument(f"The job document{where} has {count} {plural}: {report.problems[0].message}",
-                                  report.problems)
+            raise InvalidDocument(
+                f"The job document{where} has {count} {plural}: {report.problems[0].message}", report.problems
+            )
     with db.atomic():
         jobs = [_create(document, by, base, queue) for document in documents]
         link(jobs)
@@ -105,8 +127,9 @@ def _create(document: dict[str, Any], by: Submitter, base: Path | None, queue: s
                 updated_at=at,
             )
     except IntegrityError:
-        raise DuplicateJob(f"Job {document['job_id']} is already on record; choose another job_id.",
-                           job_id=document["job_id"]) from None
+        raise DuplicateJob(
+            f"Job {document['job_id']} is already on record; choose another job_id.", job_id=document["job_id"]
+        ) from None
     events.record("job.submitted", job=job, by=by.name, tool=job.tool, priority=job.priority)
     return job
 

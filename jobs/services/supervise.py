@@ -5,6 +5,7 @@ import select
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import Error as DatabaseFault
@@ -27,8 +28,13 @@ BURY_S = 10.0
 class Supervisor:
     """Watches one attempt from its start to its ending."""
 
-    def __init__(self, attempt: StepAttempt, shim: Shim, on_output: Callable[[bytes], None] | None = None,
-                 bound_s: float | None = None) -> None:
+    def __init__(
+        self,
+        attempt: StepAttempt,
+        shim: Shim,
+        on_output: Callable[[bytes], None] | None = None,
+        bound_s: float | None = None,
+    ) -> None:
         """`bound_s`: seconds after which a shim that should have stopped its tool is taken for frozen."""
         self.overdue_at = None if bound_s is None else time.monotonic() + bound_s
         self.attempt = attempt
@@ -61,7 +67,7 @@ class Supervisor:
         """A shim that died has been buried, its tree with it, when `wait` returns."""
         for event in self.shim.read():
             if event.get("event") == "started":
-                self._quietly(lambda event=event: self._note_start(event))
+                self._quietly(partial(self._note_start, event))
         if self.shim.ending is None and self.shim.fileno() < 0:
             return self.shim.wait(BURY_S)
         return self.shim.ending

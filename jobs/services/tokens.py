@@ -18,13 +18,17 @@ MARK = "eng_"
 NOTE_USE_S = 60  # last_used_at is written at most once a minute: reading must not write
 
 
-def create(user: User, name: str, scopes: Sequence[str], *, by: str, expires_at: datetime | None = None
-           ) -> tuple[ApiToken, str]:
+def create(
+    user: User, name: str, scopes: Sequence[str], *, by: str, expires_at: datetime | None = None
+) -> tuple[ApiToken, str]:
     """The row, and the token itself, which cannot be had again."""
     unknown = sorted(set(scopes) - set(TOKEN_SCOPES))
     if unknown or not scopes:
-        raise InvalidDocument(f"Scopes are {', '.join(TOKEN_SCOPES)}; name at least one."
-                              if not unknown else f"{unknown[0]!r} is no scope; use {', '.join(TOKEN_SCOPES)}.")
+        raise InvalidDocument(
+            f"Scopes are {', '.join(TOKEN_SCOPES)}; name at least one."
+            if not unknown
+            else f"{unknown[0]!r} is no scope; use {', '.join(TOKEN_SCOPES)}."
+        )
     if expires_at is not None and expires_at <= db.now():
         raise InvalidDocument("The token would be expired already; choose a time to come.")
     secret = MARK + secrets.token_urlsafe(32)

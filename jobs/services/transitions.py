@@ -14,8 +14,15 @@ from jobs.states import FINAL, NEXT, JobStatus, RunStatus
 FAILURES = tuple(status for status in FINAL if status != JobStatus.COMPLETED)
 
 
-def move(job: Job, to: JobStatus, *, by: str = "engine", event: str = "", payload: dict[str, Any] | None = None,
-         **fields: Any) -> Job:
+def move(
+    job: Job,
+    to: JobStatus,
+    *,
+    by: str = "engine",
+    event: str = "",
+    payload: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Job:
     """Move `job` to `to`, with `fields` set in the same update; both or neither.
 
     Raises WrongState if `to` cannot follow the status that `job` was read with, or if another process was faster.
@@ -92,13 +99,20 @@ def _release_dependants(parent: Job) -> None:
             Job.objects.filter(pk=child.pk).update(on_hold=True, summary=f"Held: {why}.", version=F("version") + 1)
             events.record("job.held", job=child, because=parent.job_id)
         else:
-            move(child, JobStatus.BLOCKED, reason="dependency", summary=f"Blocked: {why}.",
-                 payload={"because": parent.job_id})
+            move(
+                child,
+                JobStatus.BLOCKED,
+                reason="dependency",
+                summary=f"Blocked: {why}.",
+                payload={"because": parent.job_id},
+            )
 
 
 def _locked(ids: list[int]) -> list[Job]:
     # The lock makes two parents that end at once count one after the other: neither misses the other's release.
-    return list(Job.objects.select_for_update(of=("self",)).select_related("workstream").filter(pk__in=ids).order_by("pk"))
+    return list(
+        Job.objects.select_for_update(of=("self",)).select_related("workstream").filter(pk__in=ids).order_by("pk")
+    )
 
 
 def recount(child: Job, *, by: str = "engine") -> None:

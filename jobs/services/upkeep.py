@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -10,8 +12,7 @@ from django.db.models import Q
 from adapters import registry
 from adapters.evidence import Evidence
 from adapters.process import Ending
-from adapters.process.runner import read_ending
-from adapters.process.sweep import alive, kill_attempt, read_pids
+from adapters.process.sweep import alive, kill_attempt, read_ending, read_pids
 from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import Refused
@@ -38,19 +39,25 @@ def tick() -> None:
     global _healed_at
     nodes.beat()
     living = list(StepAttempt.objects.alive().select_related("job__workstream"))
-    for memory in (_seen, _orphaned):
-        for gone in memory.keys() - {attempt.pk for attempt in living}:
-            del memory[gone]  # type: ignore[attr-defined]
+    _forget({attempt.pk for attempt in living})
     for attempt in living:
-        _guarded(lambda attempt=attempt: _look_after(attempt))
+        _guarded(partial(_look_after, attempt))
     for job in Job.objects.filter(status=JobStatus.RETRYING, not_before__lte=db.now()).order_by("not_before")[:200]:
-        _guarded(lambda job=job: move(job, JobStatus.QUEUED))
+        _guarded(partial(move, job, JobStatus.QUEUED))
     for job in Job.objects.filter(status=JobStatus.QUEUED, expires_at__lte=db.now())[:200]:
-        _guarded(lambda job=job: _expire(job))
+        _guarded(partial(_expire, job))
     keep_awake()
     if time.monotonic() - _healed_at > HEAL_S:
         _healed_at = time.monotonic()
         heal()
+
+
+def _forget(living: set[int]) -> None:
+    """Keep no memory of attempts that have ended."""
+    memories: tuple[dict[int, Any], ...] = (_seen, _orphaned)
+    for memory in memories:
+        for gone in memory.keys() - living:
+            del memory[gone]
 
 
 def _guarded(step: Callable[[], object]) -> None:
@@ -115,8 +122,13 @@ def _recorded_verdict(attempt: StepAttempt, ending: Ending | None) -> Verdict | 
 
 
 def _expire(job: Job) -> None:
-    move(job, JobStatus.TIMEOUT, event="job.expired", reason="timeout",
-         summary="It waited longer in the queue than its queue_timeout_seconds.")
+    move(
+        job,
+        JobStatus.TIMEOUT,
+        event="job.expired",
+        reason="timeout",
+        summary="It waited longer in the queue than its queue_timeout_seconds.",
+    )
 
 
 def heal() -> None:
@@ -125,11 +137,12 @@ def heal() -> None:
         Q(unmet=0) | ~Q(dependencies__met=False)
     ).select_related("workstream").distinct()[:200]:  # fmt: skip
         with db.atomic():
-            _guarded(lambda job=job: recount(job))
+            _guarded(partial(recount, job))
     for job in Job.objects.filter(status__in=LEFT_BEHIND, queue__startswith=private_queue_prefix()):
         pid, started = map(int, job.queue.split(":")[-2:])
         if not alive(pid, started):
-            _guarded(lambda job=job: move(job, JobStatus.CANCELLED, reason="cancelled",
-                                          summary="The command that ran it has ended."))  # fmt: skip
+            gone = "The command that ran it has ended."
+            _guarded(partial(move, job, JobStatus.CANCELLED, reason="cancelled", summary=gone))
     ErrorRecord.objects.filter(state=ErrorState.MUTED, muted_until__lte=db.now()).update(
-        state=ErrorState.OPEN, muted_until=None)
+        state=ErrorState.OPEN, muted_until=None
+    )

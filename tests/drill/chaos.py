@@ -139,8 +139,10 @@ class Arena:
     def database(self) -> bool:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                               "WHERE datname = current_database() AND pid <> pg_backend_pid()")
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
             return True
         threading.Thread(target=hold_sqlite, args=(str(connection.settings_dict["NAME"]), 3.0)).start()
         return True

@@ -42,7 +42,7 @@ def children(pid: int) -> list[Proc]:
 
 def send(proc: Proc, number: signal.Signals) -> bool:
     """Signal exactly this process; False if it has gone."""
-    if look(proc.pid) is None or look(proc.pid) != proc and (look(proc.pid) or proc).started != proc.started:
+    if look(proc.pid) is None or (look(proc.pid) != proc and (look(proc.pid) or proc).started != proc.started):
         return False
     try:
         os.kill(proc.pid, number)

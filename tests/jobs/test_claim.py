@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django import Settings
 
+from adapters.verdict import Reason, Verdict
 from jobs.errors import LostLease
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
 from jobs.services.claim import Claimant, claim_next, extend_lease
 from jobs.services.rank import rank
 from jobs.services.settle import settle
 from jobs.states import CircuitState, JobStatus, Priority
-from adapters.verdict import Reason, Verdict
 from tests.factories import make_attempt, make_job
 
 pytestmark = pytest.mark.django_db
@@ -61,8 +61,18 @@ def test_a_low_job_that_waited_long_enough_overtakes_a_critical_one(settings: Se
 
 
 class Order(TestCase):
-    @given(st.lists(st.tuples(st.integers(0, 5000), st.sampled_from(list(Priority)), st.sampled_from(["a", "b"]),
-                              st.sampled_from(["", "repo1", "repo2"])), min_size=1, max_size=12))
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 5000),
+                st.sampled_from(list(Priority)),
+                st.sampled_from(["a", "b"]),
+                st.sampled_from(["", "repo1", "repo2"]),
+            ),
+            min_size=1,
+            max_size=12,
+        )
+    )
     def test_no_claim_passes_over_a_better_claimable_job(self, rows: list[tuple[int, Priority, str, str]]) -> None:
         at = timezone.now()
         ToolControl.objects.create(name="a", limit=2)

@@ -178,7 +178,10 @@ def test_main_dead_means_all_dead_within_a_second(cluster: Cluster) -> None:
     assert cluster.main is not None
     cluster.main.wait(5)
     deadline = time.monotonic() + 2
-    while any(look(proc.pid) == proc or (look(proc.pid) or proc).started == proc.started and look(proc.pid) for proc in below):
+    while any(
+        look(proc.pid) == proc or ((look(proc.pid) or proc).started == proc.started and look(proc.pid))
+        for proc in below
+    ):
         assert time.monotonic() < deadline, "something outlived the main process"
         time.sleep(0.05)
     assert not carrying(f"ENGINE_ATTEMPT_MARKER={attempt.marker}")
@@ -248,8 +251,10 @@ def test_the_stock_command_runs_jobs_too(tmp_path: Path, django_db_blocker: Djan
     with django_db_blocker.unblock():
         stock = Cluster(tmp_path, "qcluster").start()
         try:
-            name = stock.submit(["-c", "raise SystemExit(1)"],
-                                retry_policy={"rules": [{"times": 1, "backoff": "linear", "base_seconds": 0.2}]})
+            name = stock.submit(
+                ["-c", "raise SystemExit(1)"],
+                retry_policy={"rules": [{"times": 1, "backoff": "linear", "base_seconds": 0.2}]},
+            )
             stock.wait_for(name, "quarantined", "failed")
             assert len(stock.attempts(name)) == 2
         finally:
@@ -257,9 +262,7 @@ def test_the_stock_command_runs_jobs_too(tmp_path: Path, django_db_blocker: Djan
 
 
 @pytest.mark.parametrize("broker", ["orm", pytest.param("redis", marks=pytest.mark.redis)])
-def test_the_stock_brokers_stay_supported(
-    broker: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker
-) -> None:
+def test_the_stock_brokers_stay_supported(broker: str, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> None:
     environment = {"ENGINE_BROKER": broker}
     if broker == "redis":
         if not os.environ.get("ENGINE_TEST_REDIS"):
@@ -268,7 +271,9 @@ def test_the_stock_brokers_stay_supported(
     with django_db_blocker.unblock():
         stock = Cluster(tmp_path, "cluster", **environment).start()
         try:
-            names = [stock.submit(["-c", "pass"]) for _ in range(3)]  # their tokens are lost: we ring for another broker
+            names = [
+                stock.submit(["-c", "pass"]) for _ in range(3)
+            ]  # their tokens are lost: we ring for another broker
             for name in names:
                 stock.wait_for(name, "completed")
                 assert len(stock.attempts(name)) == 1

@@ -85,7 +85,9 @@ def test_a_parent_that_has_failed_already_blocks_at_once() -> None:
 
 
 def test_a_ring_is_refused_by_name_and_leaves_nothing() -> None:
-    with pytest.raises(DependencyCycle, match="a needs b needs c needs a|b needs c needs a needs b|c needs a needs b needs c"):
+    with pytest.raises(
+        DependencyCycle, match=r"a needs b needs c needs a|b needs c needs a needs b|c needs a needs b needs c"
+    ):
         submit_all([document("a", "b"), document("b", "c"), document("c", "a")])
     assert not Job.objects.exists()
     assert not Event.objects.exists()
@@ -97,7 +99,7 @@ def test_a_job_that_needs_itself_is_refused() -> None:
 
 
 def test_an_unknown_parent_is_named() -> None:
-    with pytest.raises(InvalidDocument, match="metadata.depends_on.0 names job ghost, which does not exist"):
+    with pytest.raises(InvalidDocument, match=r"metadata\.depends_on\.0 names job ghost, which does not exist"):
         submit(document("a", "ghost"))
     assert not Job.objects.exists()
 

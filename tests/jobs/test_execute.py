@@ -258,7 +258,9 @@ def test_waiting_for_a_retry_holds_no_worker_and_never_ends_early(tmp_path: Path
 
 
 def test_a_secret_looking_value_never_reaches_log_rows_or_report(tmp_path: Path) -> None:
-    body = document(tmp_path, ["-c", "import os; print('key', os.environ['API_KEY']); raise SystemExit(os.environ['API_KEY'])"])
+    body = document(
+        tmp_path, ["-c", "import os; print('key', os.environ['API_KEY']); raise SystemExit(os.environ['API_KEY'])"]
+    )
     body["env"] = {"API_KEY": "hunter2-hunter2-hunter2"}
     body["paths"]["error_report"] = "report.json"
     _, attempt = run(body)

@@ -11,7 +11,9 @@ from jobs.services.policy import INFRA_TRIES, LOST_TRIES, OURS, WORK, Decision, 
 
 rules = st.builds(
     Rule,
-    on=st.frozensets(st.sampled_from([*(r.value for r in Reason if r is not Reason.OK), "any"]), min_size=1, max_size=3),
+    on=st.frozensets(
+        st.sampled_from([*(r.value for r in Reason if r is not Reason.OK), "any"]), min_size=1, max_size=3
+    ),
     exit_codes=st.frozensets(st.integers(1, 5), max_size=2),
     times=st.integers(0, 4),
     backoff=st.sampled_from(["immediate", "linear", "exponential", "fibonacci"]),
@@ -19,8 +21,12 @@ rules = st.builds(
     cap_s=st.floats(0, 1000),
     jitter=st.floats(0, 1),
 )
-policies = st.builds(Policy, st.tuples(rules) | st.tuples(rules, rules),
-                     st.sampled_from([(), ("codex",), ("codex", "claude")]), st.booleans())
+policies = st.builds(
+    Policy,
+    st.tuples(rules) | st.tuples(rules, rules),
+    st.sampled_from([(), ("codex",), ("codex", "claude")]),
+    st.booleans(),
+)
 failures = st.sampled_from([reason for reason in Reason if reason is not Reason.OK and reason is not Reason.CANCELLED])
 
 
@@ -117,7 +123,10 @@ def test_none_parks_for_nothing() -> None:
 
 
 def test_an_interrupted_job_that_may_not_be_repeated_asks_for_a_person() -> None:
-    assert decide(Policy(), verdict(Reason.LOST), None, [Past("lost", None, 0)], hop=0, repeatable=False).action == "quarantine"
+    assert (
+        decide(Policy(), verdict(Reason.LOST), None, [Past("lost", None, 0)], hop=0, repeatable=False).action
+        == "quarantine"
+    )
 
 
 def test_a_permanent_fault_is_not_tried_again() -> None:

@@ -62,7 +62,9 @@ def claim(job: Job, worker: tuple[int, int] | None = None, host: str = "test-nod
 
 
 def exit_record(attempt: StepAttempt, **facts: Any) -> None:
-    (attempt.directory / "exit.json").write_text(json.dumps({"ended_by": "exit", "exit_code": 0, "log_lines": 3, **facts}))
+    (attempt.directory / "exit.json").write_text(
+        json.dumps({"ended_by": "exit", "exit_code": 0, "log_lines": 3, **facts})
+    )
 
 
 def test_a_dead_worker_is_noticed_at_once_and_its_job_runs_again(data_dir: Path, dead_worker: tuple[int, int]) -> None:
@@ -82,10 +84,13 @@ def test_leftover_processes_of_a_dead_worker_are_ended_before_the_job_may_run_ag
     job = make_job()
     attempt = claim(job, dead_worker)
     environment = {"ENGINE_ATTEMPT_MARKER": attempt.marker, "PATH": os.environ["PATH"]}
-    leftovers.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=environment,
-                                      start_new_session=True))
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],
-                                 env={**environment, "ENGINE_ATTEMPT_MARKER": attempt.marker[:-1] + "x"})
+    leftovers.append(
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=environment, start_new_session=True)
+    )
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        env={**environment, "ENGINE_ATTEMPT_MARKER": attempt.marker[:-1] + "x"},
+    )
     leftovers.append(bystander)
     deadline = time.monotonic() + 5
     while not processes_of(attempt.marker) and time.monotonic() < deadline:
@@ -206,7 +211,9 @@ def test_a_queue_timeout_gives_up_what_waited_too_long(data_dir: Path) -> None:
     assert job.status == "timeout" and "queue_timeout_seconds" in job.summary
 
 
-def test_a_job_of_a_foreground_command_that_died_is_not_left_waiting(data_dir: Path, dead_worker: tuple[int, int]) -> None:
+def test_a_job_of_a_foreground_command_that_died_is_not_left_waiting(
+    data_dir: Path, dead_worker: tuple[int, int]
+) -> None:
     pid, _ = own_identity()
     queue = private_queue()
     mine = make_job(queue=queue)
@@ -219,8 +226,15 @@ def test_a_job_of_a_foreground_command_that_died_is_not_left_waiting(data_dir: P
 
 
 def test_a_mute_runs_out(data_dir: Path) -> None:
-    kind = ErrorRecord.objects.create(signature="s", tool="t", category="c", message="m", pattern="m",
-                                      state=ErrorState.MUTED, muted_until=timezone.now() - timedelta(seconds=1))
+    kind = ErrorRecord.objects.create(
+        signature="s",
+        tool="t",
+        category="c",
+        message="m",
+        pattern="m",
+        state=ErrorState.MUTED,
+        muted_until=timezone.now() - timedelta(seconds=1),
+    )
     upkeep.heal()
     kind.refresh_from_db()
     assert kind.state == ErrorState.OPEN
