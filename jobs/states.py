@@ -61,10 +61,19 @@ ALIVE = (_S.RUNNING, _S.CANCELLING)  # an attempt of the job may own processes
 NEXT: dict[JobStatus, frozenset[JobStatus]] = {
     _S.WAITING: frozenset({_S.QUEUED, _S.CANCELLED, _S.BLOCKED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.WAITING, _S.CANCELLED, _S.TIMEOUT}),
-    _S.RUNNING: frozenset({
-        _S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.RETRYING, _S.QUEUED, _S.REVIEW,
-        _S.CANCELLING, _S.CANCELLED, _S.QUARANTINED,
-    }),
+    _S.RUNNING: frozenset(
+        {
+            _S.COMPLETED,
+            _S.FAILED,
+            _S.TIMEOUT,
+            _S.RETRYING,
+            _S.QUEUED,
+            _S.REVIEW,
+            _S.CANCELLING,
+            _S.CANCELLED,
+            _S.QUARANTINED,
+        }
+    ),
     _S.RETRYING: frozenset({_S.QUEUED, _S.CANCELLED}),
     _S.CANCELLING: frozenset({_S.CANCELLED}),
     _S.REVIEW: frozenset({_S.COMPLETED, _S.QUEUED, _S.REJECTED, _S.CANCELLED}),
