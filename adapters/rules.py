@@ -165,10 +165,15 @@ def telling_line(evidence: Evidence) -> str:
 
 def done(rule: str, evidence: Evidence, said: str = "Done", details: Mapping[str, Any] | None = None) -> Verdict:
     """Success, with what git knows of it; `ToolAdapter.classify` asks whether a change was expected."""
-    git = evidence.git
-    facts = "" if git is None else f": {git.changed_files} files changed, {git.commits} commits" if git.changed else (
-        ": nothing changed in the working tree")  # fmt: skip
+    git, facts = evidence.git, ""
+    if git is not None:
+        changed = f"{_counted(git.changed_files, 'file')} changed, {_counted(git.commits, 'commit')}"
+        facts = f": {changed}" if git.changed else ": nothing changed in the working tree"
     return Verdict(Reason.OK, said + facts, rule, details=details or {})
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def no_final_event(tool: str, owed: str, evidence: Evidence) -> Verdict:

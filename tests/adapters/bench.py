@@ -32,7 +32,7 @@ exit {exit_code}
 @dataclass
 class Bench:
     root: Path
-    repo: Path = field(init=False)
+    template: Path  # a repository to copy, once somebody looks
     bin: Path = field(init=False)
     home: Path = field(init=False)
     notes: Path = field(init=False)
@@ -42,10 +42,17 @@ class Bench:
     marker: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        self.repo, self.bin, self.home = self.root / "repo", self.root / "bin", self.root / "home"
+        self.bin, self.home = self.root / "bin", self.root / "home"
         self.notes, self.attempt = self.root / "notes", self.root / "attempt"
         for place in (self.bin, self.home, self.notes, self.attempt):
             place.mkdir()
+
+    @property
+    def repo(self) -> Path:
+        place = self.root / "repo"
+        if not place.exists():
+            shutil.copytree(self.template, place)
+        return place
 
     def stand_in(self, name: str, stdout: str = "", exit_code: int = 0, *, stderr: str = "", body: str = "") -> Path:
         """Put a program on PATH that prints what the real one printed."""
@@ -66,11 +73,16 @@ class Bench:
             "workstream_id": "ws-1",
             "tool": tool,
             "command": command,
-            "paths": {"repo_root": str(self.repo), "log_file": "logs/job.log", "error_report": "logs/job.error.json"},
+            "paths": {
+                "repo_root": str(self.root / "repo"),
+                "log_file": "logs/job.log",
+                "error_report": "logs/job.error.json",
+            },
             "metadata": {"timeout_seconds": 20, **metadata},
         }
 
     def context(self, **more: Any) -> Context:
+        assert self.repo.is_dir()
         server_env = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), "DATABASE_URL": "sqlite:///secret"}
         return Context(self.attempt, self.marker, **{"server_env": server_env, "secrets": self.secrets, **more})
 
@@ -106,7 +118,3 @@ def make_repository(place: Path) -> Path:
     for words in (["init", "-q", "--template="], ["add", "."], [*author, "commit", "-q", "-m", "one"]):
         subprocess.run(["git", *words], cwd=place, check=True)
     return place
-
-
-def copy_repository(template: Path, place: Path) -> None:
-    shutil.copytree(template, place)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.bench import Bench, copy_repository, make_repository
+from tests.adapters.bench import Bench, make_repository
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +15,4 @@ def repository_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bench(tmp_path: Path, repository_template: Path) -> Bench:
     """A workbench with a repository of one commit."""
-    copy_repository(repository_template, tmp_path / "repo")
-    return Bench(tmp_path)
+    return Bench(tmp_path, repository_template)

@@ -65,7 +65,7 @@ def test_the_page_runs_its_job(
     monkeypatch.setenv("PATH", str(ruff.bin), prepend=":")
     Path("job.json").write_text(block("json"))
     exec(compile(block("python", "# try it"), "page", "exec"), {})
-    assert capsys.readouterr().out == "failed tests_failed ruff found 1 errors\n"
+    assert capsys.readouterr().out == "failed tests_failed Found 1 error\n"
     assert ruff.argv() == ["check", ".", "--output-format=concise"]
     assert ruff.env().items() >= SILENT.items()
     assert json.loads(Path("logs/lint.error.json").read_text())["details"]["errors"] == 1

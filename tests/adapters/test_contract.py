@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import schema
-from adapters import TOOL_RUNNERS, Adapter, AdapterError, Reason, adapters, execute, get
+from adapters import TOOL_RUNNERS, Adapter, AdapterError, JobResult, Reason, Verdict, adapters, execute, get
 from adapters.errors import BadCommand, DangerousName, MissingDirectory, MissingExecutable, MissingSecret, OutsideRoots
 from tests.adapters.bench import Bench
 
@@ -36,6 +37,55 @@ def plain_job(bench: Bench, tool: str, **metadata: Any) -> dict[str, Any]:
     if not (bench.bin / program).exists():
         bench.stand_in(program, "all is well\n")
     return bench.job(tool, *ARGUMENTS[tool], exe=program, **metadata)
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """One ordinary run of a tool, for all tests that only look at it."""
+
+    tool: str
+    bench: Bench
+    result: JobResult
+    verdict: Verdict
+
+
+HOSTS = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+SERVERS = {"DATABASE_URL": "x", "ENGINE_SECRET_KEY": "x", "OPENAI_API_KEY": "x", "DJANGO_SETTINGS_MODULE": "x"}
+
+
+@pytest.fixture(scope="module", params=TOOLS)
+def ordinary(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, repository_template: Path
+) -> Ordinary:
+    bench = Bench(tmp_path_factory.mktemp(request.param), repository_template)
+    env = {**bench.context().server_env, **HOSTS, **SERVERS}
+    return Ordinary(request.param, bench, *bench.run(plain_job(bench, request.param), server_env=env))
+
+
+def test_nothing_waits_for_a_terminal(ordinary: Ordinary) -> None:
+    env = ordinary.bench.env()
+    assert ordinary.bench.stdin() == ""
+    assert env["TERM"] == "dumb" and env["NO_COLOR"] == "1" and env["GIT_TERMINAL_PROMPT"] == "0"
+    assert env["GIT_EDITOR"] == "true" and env["PAGER"] == "cat"
+
+
+def test_the_servers_environment_does_not_reach_it(ordinary: Ordinary) -> None:
+    env = ordinary.bench.env()
+    assert not env.keys() & SERVERS.keys()
+    assert env.items() >= HOSTS.items()
+    assert env["ENGINE_JOB_ID"] == "job-1" and env["ENGINE_ATTEMPT_MARKER"] == ordinary.bench.marker
+
+
+def test_what_the_person_wrote_stays_in_order(ordinary: Ordinary) -> None:
+    words = iter(ordinary.bench.argv())
+    assert all(word in words for word in ARGUMENTS[ordinary.tool])
+
+
+def test_success_is_told(ordinary: Ordinary) -> None:
+    result = ordinary.result
+    assert (result.success, result.status, result.reason, result.exit_code) == (True, "completed", "ok", 0)
+    assert ordinary.verdict.success and result.error_report_path == ""
+    assert Path(result.log_path).read_text() == "all is well\n"
 
 
 @every_tool
@@ -76,26 +126,6 @@ def test_its_form_makes_a_command_that_the_schema_takes(tool: str, bench: Bench)
     values = {field.name: field.default or ("some text" if field.required else "") for field in adapter.fields}
     command = adapter.form_to_command(values)
     assert schema.check({**schema.examples()[tool], "command": command}, tools=TOOLS).ok
-
-
-@every_tool
-def test_nothing_waits_for_a_terminal(tool: str, bench: Bench) -> None:
-    bench.run(plain_job(bench, tool))
-    env = bench.env()
-    assert bench.stdin() == ""
-    assert env["TERM"] == "dumb" and env["NO_COLOR"] == "1" and env["GIT_TERMINAL_PROMPT"] == "0"
-    assert env["GIT_EDITOR"] == "true" and env["PAGER"] == "cat"
-
-
-@every_tool
-def test_the_servers_environment_does_not_reach_it(tool: str, bench: Bench) -> None:
-    leaky = {"PATH": f"{bench.bin}:/usr/bin:/bin", "HOME": str(bench.home), "LC_ALL": "C.UTF-8"}
-    secret = {"DATABASE_URL": "x", "ENGINE_SECRET_KEY": "x", "OPENAI_API_KEY": "x", "DJANGO_SETTINGS_MODULE": "x"}
-    bench.run(plain_job(bench, tool), server_env={**leaky, **secret})
-    env = bench.env()
-    assert not env.keys() & secret.keys()
-    assert {name: env[name] for name in leaky} == leaky
-    assert env["ENGINE_JOB_ID"] == "job-1" and env["ENGINE_ATTEMPT_MARKER"] == bench.context().marker
 
 
 @every_tool
@@ -188,21 +218,6 @@ def test_no_path_leads_out_of_the_repository(tool: str, bench: Bench) -> None:
 def test_raw_command_adds_nothing(tool: str, bench: Bench) -> None:
     bench.run(plain_job(bench, tool, raw_command=True))
     assert bench.argv() == list(ARGUMENTS[tool])
-
-
-@every_tool
-def test_what_the_person_wrote_stays_in_order(tool: str, bench: Bench) -> None:
-    bench.run(plain_job(bench, tool))
-    words = iter(bench.argv())
-    assert all(word in words for word in ARGUMENTS[tool])
-
-
-@every_tool
-def test_success_is_told(tool: str, bench: Bench) -> None:
-    result, verdict = bench.run(plain_job(bench, tool))
-    assert (result.success, result.status, result.reason, result.exit_code) == (True, "completed", "ok", 0)
-    assert verdict.success and result.error_report_path == ""
-    assert Path(result.log_path).read_text() == "all is well\n"
 
 
 @every_tool

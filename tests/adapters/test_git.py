@@ -45,7 +45,7 @@ def test_a_commit_needs_neither_editor_nor_author(bench: Bench) -> None:
     (bench.repo / "greeting.py").write_text("changed\n")
     result, verdict = bench.run(bench.job("git", "commit", "-q", "-a", "-m", "two", expect_changes=True))
     assert verdict.success, result
-    assert "1 files changed, 1 commits" in verdict.summary
+    assert "1 file changed, 1 commit" in verdict.summary
     bench.run(bench.job("git", "log", "-1", "--format=%an %s"))
     assert bench.log() == "Engine two\n"
 

@@ -48,8 +48,9 @@ def test_a_program_of_the_repository_is_named_by_its_path(bench: Bench) -> None:
 
 
 def test_it_runs_alone_without_a_context(bench: Bench) -> None:
+    log_file = bench.repo / "logs/job.log"
     result = run_shell_job(bench.job("shell", "-c", "echo alone", exe="sh"))
-    assert result.success and result.log_path == str(bench.repo / "logs/job.log")
+    assert result.success and result.log_path == str(log_file)
     assert bench.log() == "alone\n"
 
 

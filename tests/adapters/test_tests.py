@@ -60,6 +60,7 @@ def test_the_real_pytest_names_what_failed(bench: Bench) -> None:
     (bench.repo / "test_it.py").write_text(
         "class TestSum:\n    def test_no(self):\n        assert 1 == 2\n\ndef test_yes(): pass\n"
     )
+    (bench.repo / "pytest.ini").write_text("[pytest]\n")
     job = bench.job("tests", "-m", "pytest", "-q", "-p", "no:cacheprovider", exe=sys.executable)
     result, verdict = bench.run(job)
     assert result.exit_code == 1 and verdict.reason is Reason.TESTS_FAILED
