@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from jobs.pages import act, bulk, job, jobs, log, session, stream, submit, submit_json
+from jobs.pages import act, bulk, job, jobs, log, overview, session, stream, submit, submit_json
 from jobs.pages.soon import soon
 
 urlpatterns = [
@@ -34,6 +34,7 @@ urlpatterns = [
     path("errors", soon, name="errors"),
     path("errors/<str:signature>", soon, name="error"),
     path("tools", soon, name="tools"),
+    path("tools/<slug:name>", soon, name="tool"),
     path("workers", soon, name="workers"),
     path("queues/<str:name>", soon, name="queue"),
     path("events", soon, name="events"),
@@ -41,5 +42,6 @@ urlpatterns = [
     path("search", soon, name="search"),
     path("-/palette", soon, name="palette"),
     path("help/keys", soon, name="keys"),
-    path("", soon, name="overview"),
+    path("", overview.overview, name="overview"),
+    path("-/overview/<slug:part>", overview.part, name="overview-part"),
 ]

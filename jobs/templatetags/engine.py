@@ -37,6 +37,11 @@ def status(state: str, form: str = "", word: str = "") -> SafeString:
 
 
 @register.filter
+def absolute(value: float) -> float:
+    return abs(value)
+
+
+@register.filter
 def tone(state: str) -> str:
     return words.look(str(state)).tone
 

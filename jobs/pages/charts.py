@@ -1,0 +1,62 @@
+"""Geometry of small charts, in percent of their box: templates draw it as SVG without any style of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    x: str
+    width: str
+    good_y: str
+    good_height: str
+    bad_y: str
+    bad_height: str
+
+
+def columns(pairs: Sequence[tuple[int, int]], height: float, gap: float = 0.19) -> list[Column]:
+    """Stacked columns of (good, bad)."""
+    most = max((good + bad for good, bad in pairs), default=0) or 1
+    step = 100 / max(1, len(pairs))
+    found = []
+    for index, (good, bad) in enumerate(pairs):
+        tall, red = good / most * height, bad / most * height
+        # A hairline between the two keeps them apart where colours are not seen.
+        room = 1.0 if good and bad else 0.0
+        found.append(Column(f"{index * step + step * gap / 2:.2f}%", f"{step * (1 - gap):.2f}%", f"{height - tall:.1f}",
+                            f"{tall:.1f}", f"{height - tall - red:.1f}", f"{max(0.0, red - room):.1f}"))
+    return found
+
+
+@dataclass(frozen=True)
+class Spark:
+    line: str
+    area: str
+
+
+def spark(values: Sequence[float], width: float = 72, height: float = 20) -> Spark:
+    most = max(values, default=0) or 1
+    step = width / max(1, len(values) - 1)
+    points = [f"{i * step:.1f},{height - 2 - value / most * (height - 4):.1f}" for i, value in enumerate(values)]
+    line = "M" + " ".join(points or ["0,0"])
+    return Spark(line, f"{line} {width:g},{height:g} 0,{height:g}z")
+
+
+@dataclass(frozen=True)
+class Segment:
+    tone: str
+    x: str
+    width: str
+    edge: str  # where the next one begins; empty at the end
+
+
+def segments(parts: Sequence[tuple[str, int]]) -> list[Segment]:
+    """A bar of parts side by side; a part without a tone is the empty track."""
+    total = sum(count for _, count in parts) or 1
+    found, at = [], 0.0
+    for tone, count in parts:
+        width = count / total * 100
+        if count:
+            found.append(Segment(tone, f"{at:.2f}%", f"{width:.2f}%", f"{at + width:.2f}%" if at + width < 99.9 else ""))
+        at += width
+    return found
