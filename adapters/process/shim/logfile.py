@@ -89,7 +89,7 @@ class LogWriter:
             action()
         except (LogError, OSError) as error:
             self.broken = True
-            self.skipped += size
+            self.skipped += max(0, size - getattr(error, "written", 0))
             raise error if isinstance(error, LogError) else LogError(f"The log cannot be written: {error}.") from error
 
     def _write(self, data: bytes, now: float) -> None:
@@ -114,7 +114,12 @@ class LogWriter:
         return data[fits:]
 
     def _to_head(self, data: bytes, now: float) -> None:
-        self._sink.write(data)  # before its index: a reader never finds an entry without its line
+        try:
+            self._sink.write(data)  # before its index: a reader never finds an entry without its line
+        except LogError as error:
+            if error.written:
+                self._counter.feed(data[: error.written], now, 0)
+            raise
         self._put_index(self._counter.feed(data, now, time.time_ns() // 1000))
 
     def _to_tail(self, tail: Tail, data: bytes, now: float) -> None:

@@ -15,7 +15,9 @@ COPY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONB
 
 
 class LogError(Exception):
-    """The log cannot be kept; the text is for a person."""
+    """The log cannot be kept; the text is for a person. `written` bytes of the failed write are in the log."""
+
+    written = 0
 
 
 class Sink:
@@ -26,9 +28,19 @@ class Sink:
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        for fd, name in self._targets:
-            write_all(fd, data, name)
+        (own, name), *copies = self._targets
+        try:
+            write_all(own, data, name)
+        except LogError as error:
+            self.size += error.written
+            raise
         self.size += len(data)
+        for fd, copy_name in copies:
+            try:
+                write_all(fd, data, copy_name)
+            except LogError as error:
+                error.written = len(data)
+                raise
 
     def close(self) -> None:
         for fd, _ in self._targets:
@@ -38,12 +50,15 @@ class Sink:
 
 def write_all(fd: int, data: bytes, name: str) -> None:
     """All of `data`, or a LogError that says why not."""
+    written = 0
     try:
         written = os.write(fd, data)
         while written < len(data):
             written += os.write(fd, data[written:])
     except OSError as error:
-        raise LogError(f"{name} cannot be written: {_why(error)}.") from error
+        failure = LogError(f"{name} cannot be written: {_why(error)}.")
+        failure.written = written
+        raise failure from error
 
 
 def _why(error: OSError) -> str:

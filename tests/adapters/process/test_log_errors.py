@@ -29,6 +29,8 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_a_record(bench: Bench) -> 
     assert (ending.ended_by, ending.survivors) == (EndedBy.LOG_ERROR, 0)
     assert "output.log cannot be written: File too large" in ending.error
     assert ending.log_skipped_bytes > 0
+    assert (ending.log_bytes, ending.log_lines) == (100_000, 20_000)
+    assert len(log_of(spec)) == 100_000
     assert read_ending(spec.attempt_dir) == ending
 
 

@@ -125,7 +125,9 @@ print(bad, signal.pthread_sigmask(signal.SIG_BLOCK, []), os.getsid(0) == os.getp
         # A bare interpreter ignores SIGPIPE and SIGXFSZ by itself, so /bin/sh is asked.
         spec = bench.spec(["sh", "-c", "grep -E 'Sig(Ign|Blk)' /proc/self/status"])
         run_process(spec)
-        assert log_of(spec).split() == [b"SigBlk:", b"0" * 16, b"SigIgn:", b"0" * 16]
+        _, blocked, _, ignored = log_of(spec).split()
+        assert int(blocked, 16) == 0
+        assert int(ignored, 16) & ~0x1_8000_0000 == 0  # 32 and 33 belong to the C library, nobody can set them
         spec = bench.spec(bench.tool(source))
         run_process(spec)
         assert log_of(spec).endswith(b"set() True 0o77\n")
