@@ -117,6 +117,8 @@ def _recorded_verdict(attempt: StepAttempt, ending: Ending | None) -> Verdict | 
     """What exit.json proves; a run that ended by itself is judged, never run a second time."""
     if ending is None or ending.ended_by in ("lifeline", "deadman"):
         return None
+    if ending.ended_by == "cancel" and attempt.job.status != JobStatus.CANCELLING:
+        return None  # its worker was handing it back when it died: nobody cancelled the job
     document = {**attempt.job.document(), "paths": dict(attempt.job.paths)}
     return registry.get(attempt.step_name).classify(document, ending, Evidence(attempt.directory))
 

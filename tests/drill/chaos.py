@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from django.db import connection
@@ -80,12 +80,17 @@ class Arena:
         if blow():
             self.blows[name] += 1
 
-    def _kill(self, procs: list[Proc]) -> bool:
+    def _kill(self, procs: list[Proc], below: Sequence[Proc] = ()) -> bool:
+        """SIGKILL one of `procs`; `below` are those who die with it."""
         if not procs:
             return False
         victim = self.chance.choice(procs)
-        self.killed_at[(victim.pid, victim.started)] = time.time()
-        return send(victim, signal.SIGKILL)
+        at = time.time()
+        if not send(victim, signal.SIGKILL):
+            return False
+        for proc in (victim, *below):
+            self.killed_at[(proc.pid, proc.started)] = at
+        return True
 
     def busy_worker(self) -> bool:
         busy = self.busy_pids()
@@ -99,27 +104,20 @@ class Arena:
         return self._kill(self.pool())
 
     def sentinel(self) -> bool:
-        self._mark_all()
-        return self._kill(children(self.main.pid))
+        return self._kill(children(self.main.pid), self.pool())
 
     def main_process(self) -> bool:
-        self._mark_all()
         proc = look(self.main.pid)
-        return proc is not None and self._kill([proc])
+        return proc is not None and self._kill([proc], self.pool())
 
     def group(self) -> bool:
         """What a service manager does by default, and Ctrl-C: everybody in the group gets the signal."""
         if self.main.poll() is not None:
             return False
-        self._mark_all()
         os.killpg(self.main.pid, signal.SIGTERM)
         time.sleep(0.3)
         os.killpg(self.main.pid, signal.SIGTERM) if self.main.poll() is None else None
         return True
-
-    def _mark_all(self) -> None:
-        for proc in self.pool():
-            self.killed_at[(proc.pid, proc.started)] = time.time()
 
     def freeze(self) -> bool:
         """SIGSTOP: the worker lives and does nothing; after its lease the job runs elsewhere, then it wakes up."""

@@ -121,7 +121,7 @@ class Drill:
     def detection(self, arena: Arena) -> float:
         """The longest time between the death of a worker and the closing of its attempt."""
         worst = 0.0
-        for attempt in StepAttempt.objects.filter(status="lost").exclude(completed_at=None):
+        for attempt in StepAttempt.objects.filter(status="lost", verdict__rule="lost").exclude(completed_at=None):
             struck = arena.killed_at.get((attempt.worker_pid or 0, attempt.worker_started or 0))
             if struck and attempt.completed_at and attempt.completed_at.timestamp() >= struck:
                 worst = max(worst, attempt.completed_at.timestamp() - struck)

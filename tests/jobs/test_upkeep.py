@@ -132,6 +132,16 @@ def test_a_tree_that_the_shim_ended_for_its_worker_is_lost_not_failed(
     assert job.status == "queued"
 
 
+def test_a_worker_that_died_while_it_handed_a_job_back_has_cancelled_nothing(
+    data_dir: Path, dead_worker: tuple[int, int]
+) -> None:
+    job = make_job()
+    exit_record(claim(job, dead_worker), ended_by="cancel", exit_code=None, signal=15)
+    upkeep.tick()
+    job.refresh_from_db()
+    assert job.status == "queued"
+
+
 def test_a_cancelled_job_whose_worker_died_is_cancelled(data_dir: Path, dead_worker: tuple[int, int]) -> None:
     job = make_job()
     claim(job, dead_worker)
