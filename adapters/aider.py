@@ -63,11 +63,11 @@ class AiderAdapter(AgentAdapter):
                 own += [word, str(draft.attempt_dir / name)]
         if not flags.has(draft.args, "--env-file"):
             own += ["--env-file", str(self._env_file(draft))]
-        at = self.prompt_at(draft.args)
-        if at is not None and len(draft.args[at].encode()) > LONG:
+        message = flags.value(draft.args, *MESSAGE)
+        if message and len(message.encode()) > LONG:
             path = draft.attempt_dir / "prompt.md"
-            path.write_text(draft.args[at], encoding="utf-8")
-            draft.args[at - 1 : at + 1] = ["--message-file", str(path)]
+            path.write_text(message, encoding="utf-8")
+            draft.args[:] = ["--message-file", str(path), *_without(draft.args, MESSAGE)]
         draft.add(*own)
 
     def _is_said(self, draft: Draft, word: str) -> bool:
@@ -87,16 +87,13 @@ class AiderAdapter(AgentAdapter):
         path.write_text("".join(f"{name}={_quoted(text)}\n" for name, text in kept.items()), encoding="utf-8")
         return path
 
-    def prompt_at(self, args: Sequence[str]) -> int | None:
-        places = [index + 1 for index, word in enumerate(args[:-1]) if word in MESSAGE]
-        return places[-1] if places else None
-
     def prompt_of(self, job: Job) -> str | None:
         args = [str(word) for word in (job.get("command") or {}).get("args") or ()]
         return flags.value(args, *MESSAGE) or None
 
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
-        return {"exe": "aider", "args": ["--message", prompt]}
+        # A separate word that begins with a dash would be read as a flag.
+        return {"exe": "aider", "args": [f"--message={prompt}"] if prompt.startswith("-") else ["--message", prompt]}
 
     def form_to_command(self, values: Mapping[str, str]) -> dict[str, Any]:
         command = super().form_to_command(values)
@@ -138,6 +135,17 @@ class AiderAdapter(AgentAdapter):
         if aider_log.unanswered(evidence.file(OWN_FILES["--analytics-log"])):
             return Verdict(Reason.NETWORK, "A request to the model was never answered", "aider:analytics")
         return rules.done("aider:done", evidence)
+
+
+def _without(args: Sequence[str], names: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word in names:
+            next(words, "")
+        elif not flags.has([word], *names):
+            kept.append(word)
+    return kept
 
 
 def _tests_itself(job: Job) -> bool:

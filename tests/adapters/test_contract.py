@@ -304,6 +304,11 @@ def test_a_prompt_survives_the_way_into_a_command_and_back(tool: str, bench: Ben
         command = get(tool).command_for_prompt(prompt, {})
         job = {**plain_job(bench, tool), "command": command}
         assert get(tool).prompt_of(job) == prompt
+        bench.run(job)
+        file = bench.attempt / "prompt.md"
+        given = file.read_text() if file.exists() else bench.stdin() or "\n".join(bench.argv())
+        assert prompt in given
+        file.unlink(missing_ok=True)
         assert not any(len(word) > 100_000 for word in get(tool).prepare(job, bench.context()).argv)
 
 
