@@ -2,16 +2,18 @@
 
 import sys
 
-from rich.console import Console
 from rich.markup import escape
 
 from jobs import boot
 from jobs.errors import InvalidDocument, Refused
+from schema.client import EngineError
 
+from engine_site.cli import show  # isort: skip
 from engine_site.cli.app import app  # isort: skip
-from engine_site.cli import run, serve  # noqa: F401  # isort: skip  # each registers its commands
+from engine_site.cli import keep, look, run, serve, work  # noqa: F401  # isort: skip  # each registers its commands
 
 __all__ = ["boot", "main"]
+err = show.err
 
 
 def main() -> None:
@@ -21,11 +23,14 @@ def main() -> None:
     except Refused as refusal:
         complain(refusal)
         sys.exit(refusal.exit_code)
+    except EngineError as refusal:  # a server's
+        err.print(f"[red]engine:[/] {escape(refusal.detail)}")
+        show.problems(refusal.problems)
+        sys.exit(refusal.exit_code)
 
 
 def complain(refusal: Refused) -> None:
     """One sentence; for a document, each problem on a line of its own."""
-    err = Console(stderr=True, highlight=False, soft_wrap=True)
     err.print(f"[red]engine:[/] {escape(refusal.message)}", markup=True)
     if isinstance(refusal, InvalidDocument):
         for problem in refusal.problems:

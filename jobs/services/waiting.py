@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from jobs import db
 from jobs.models import Job, Node
@@ -17,6 +18,12 @@ class Waiting:
 
     type: str
     sentence: str
+
+
+def fresh_nodes() -> "QuerySet[Node]":
+    """Worker hosts that live."""
+    since = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
+    return Node.objects.filter(stopped_at=None, heartbeat_at__gt=since)
 
 
 def explain(job: Job, limits: Limits | None = None) -> Waiting | None:
@@ -35,8 +42,6 @@ def explain(job: Job, limits: Limits | None = None) -> Waiting | None:
     found = (limits or Limits.read()).why_not(job)
     if found:
         return Waiting(found[0], f"It waits: {found[1]}.")
-    fresh = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
-    nodes = Node.objects.filter(stopped_at=None, heartbeat_at__gt=fresh, draining=False)
-    if not any(job.queue in node.queues for node in nodes):
+    if not any(job.queue in node.queues for node in fresh_nodes().filter(draining=False)):
         return Waiting("no_worker", f"No worker takes jobs from queue {job.queue}.")
     return Waiting("turn", "It is next when a slot is free.")

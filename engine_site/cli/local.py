@@ -1,0 +1,136 @@
+"""The commands' questions, asked of the database that this checkout is configured for."""
+
+import getpass
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError, ProgrammingError
+from django.db.models import QuerySet
+from ninja import Schema
+
+import schema
+from jobs import audit
+from jobs.api.error_kinds import ErrorOut
+from jobs.api.job_shapes import JobDetail, JobOut
+from jobs.api.runs import RunOut
+from jobs.api.tools import all_tools
+from jobs.errors import InvalidDocument, NotFound, Refused
+from jobs.models import ErrorRecord, Job, Run, StepAttempt
+from jobs.services import actions, log_bytes
+from jobs.services import submit as submitting
+from jobs.services.follow import STOPS, TICK_S, LogFollower
+from jobs.services.job_filter import JobFilter
+from jobs.services.submit import Submitter
+
+
+class NoDatabase(Refused):
+    """The database is not there, or has no tables."""
+
+    code = "unavailable"
+    exit_code = 69
+
+
+class Local:
+    """Who may read the database may do everything: the command acts with the name of the system's user."""
+
+    def __init__(self) -> None:
+        self.by = getpass.getuser()
+        audit.say_via("command")
+        try:
+            Job.objects.exists()
+        except (OperationalError, ProgrammingError) as fault:
+            raise NoDatabase(f"The database {self.where()} cannot be used ({fault}); run: python manage.py migrate, or set "
+                             "ENGINE_URL to ask a server.") from None
+
+    def where(self) -> str:
+        return str(settings.DATABASES["default"]["NAME"])
+
+    def submit(self, texts: Sequence[bytes], base: Path) -> list[dict[str, Any]]:
+        documents, sources = [], []
+        for text in texts:
+            document = _read(text)
+            several = document if isinstance(document, list) else [document]
+            documents += several
+            sources += [None if isinstance(document, list) else text.decode("utf-8", "replace")] * len(several)
+        jobs = submitting.submit_all(documents, by=Submitter(self.by), base=base, sources=sources)
+        return [_row(job, JobOut) for job in jobs]
+
+    def check(self, text: bytes, base: Path) -> dict[str, Any]:
+        document, problems = schema.parse(text)
+        if problems:
+            return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": []}
+        return submitting.check(document, source=text.decode("utf-8", "replace"), base=base).as_dict()
+
+    def _find(self, job_id: str) -> Job:
+        job = Job.objects.select_related("workstream").filter(job_id=job_id).first()
+        if job is None:
+            raise NotFound(f"There is no job {job_id}.")
+        return job
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return _row(self._find(job_id), JobDetail)
+
+    def jobs(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
+        rows = JobFilter.of(filters).apply(Job.objects.select_related("workstream")).order_by("-pk")
+        return [_row(job, JobOut) for job in rows[:limit]]
+
+    def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> dict[str, Any]:
+        verbs: dict[str, Callable[..., Job]] = {
+            "cancel": actions.cancel, "retry": actions.retry, "escalate": actions.escalate, "hold": actions.hold,
+            "release": actions.release, "close": actions.close, "review": actions.review,
+        }  # fmt: skip
+        renamed = {"grace_s" if name == "grace_seconds" else name: value for name, value in order.items()}
+        verbs[verb](self._find(job_id), by=self.by, **renamed)
+        return self.job(job_id)
+
+    def wait(self, job_id: str, timeout: float | None) -> dict[str, Any]:
+        job = self._find(job_id)
+        until = None if timeout is None else time.monotonic() + timeout
+        while job.status not in STOPS and (until is None or time.monotonic() < until):
+            time.sleep(TICK_S)
+            job.refresh_from_db()
+        return _row(job, JobDetail)
+
+    def log(self, job_id: str, attempt: int) -> Iterator[bytes]:
+        rows = StepAttempt.objects.filter(job=self._find(job_id)).order_by("-number")
+        found = rows.filter(number=attempt).first() if attempt else rows.first()
+        if found is None:
+            raise NotFound(f"Job {job_id} has no attempt {attempt}." if attempt else f"Job {job_id} has not started yet.")
+        yield from log_bytes.pieces(found, 0, log_bytes.size_of(found))
+
+    def follow(self, job_id: str) -> Iterator[tuple[str, Any]]:
+        follower, ended = LogFollower(self._find(job_id).pk), False
+        while not ended:
+            found, ended = follower.look()
+            yield from ((message.event, message.data) for message in found)
+            if not found:
+                time.sleep(TICK_S)
+
+    def runs(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
+        return _rows(Run.objects.filter(**filters), RunOut, limit)
+
+    def errors(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
+        return _rows(ErrorRecord.objects.filter(**filters), ErrorOut, limit)
+
+    def tools(self) -> list[dict[str, Any]]:
+        return all_tools()
+
+
+def _read(text: bytes) -> Any:
+    document, problems = schema.parse(text)
+    if problems:
+        raise InvalidDocument(f"The job document cannot be read: {problems[0].message}", problems)
+    return document
+
+
+def _row(row: Any, shape: type[Schema]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(shape.model_validate(row, context={}).model_dump_json())
+    return found
+
+
+def _rows(rows: "QuerySet[Any]", shape: type[Schema], limit: int) -> list[dict[str, Any]]:
+    return [_row(row, shape) for row in rows.order_by("-pk")[:limit]]

@@ -1,0 +1,61 @@
+"""The commands' questions, asked of a server over its API."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import schema
+from jobs.errors import InvalidDocument
+from schema.client import Client
+
+
+class Remote:
+    def __init__(self, url: str, token: str) -> None:
+        self.client = Client(url, token)
+
+    def where(self) -> str:
+        return self.client.url
+
+    def submit(self, texts: Sequence[bytes], base: Path) -> list[Any]:
+        if len(texts) == 1 and texts[0].lstrip()[:1] != b"[":
+            return [self.client.submit(texts[0])]  # as it stands: faults keep their lines
+        documents = [document for text in texts for document in _documents(text)]
+        return list(self.client.submit_all(documents))
+
+    def check(self, text: bytes, base: Path) -> dict[str, Any]:
+        return self.client.check(text)
+
+    def job(self, job_id: str) -> Any:
+        return self.client.job(job_id)
+
+    def jobs(self, filters: Mapping[str, str], limit: int) -> list[Any]:
+        return list(self.client.jobs(limit=limit, **filters))
+
+    def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> Any:
+        return self.client.act(job_id, verb, **order)
+
+    def wait(self, job_id: str, timeout: float | None) -> Any:
+        return self.client.wait(job_id, timeout)
+
+    def log(self, job_id: str, attempt: int) -> Iterator[bytes]:
+        yield self.client.log(job_id, attempt=attempt)
+
+    def follow(self, job_id: str) -> Iterator[tuple[str, Any]]:
+        for message in self.client.follow(job_id):
+            yield message.event, message.data
+
+    def runs(self, filters: Mapping[str, str], limit: int) -> list[Any]:
+        return list(self.client.runs(limit=limit, **filters))
+
+    def errors(self, filters: Mapping[str, str], limit: int) -> list[Any]:
+        return list(self.client.errors(limit=limit, **filters))
+
+    def tools(self) -> list[dict[str, Any]]:
+        return self.client.tools()
+
+
+def _documents(text: bytes) -> list[Any]:
+    document, problems = schema.parse(text)
+    if problems:
+        raise InvalidDocument(f"The job document cannot be read: {problems[0].message}", problems)
+    return document if isinstance(document, list) else [document]
