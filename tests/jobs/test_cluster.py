@@ -3,108 +3,21 @@
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
 from jobs import db
-from jobs.models import Job, Node, StepAttempt
+from jobs.models import Job, Node
 from jobs.services import actions
-from jobs.services.submit import submit
-from jobs.store import JobStateStore
-from tests.drill.processes import Proc, carrying, children, descendants, look, send
-from tests.factories import make_document
+from tests.drill.processes import carrying, children, descendants, look, send
+from tests.jobs.clusters import Cluster
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = [pytest.mark.cluster, pytest.mark.sqlite]
-
-
-class Cluster:
-    """A cluster command on a SQLite file of its own."""
-
-    def __init__(self, home: Path, command: str = "cluster", **environment: str) -> None:
-        self.home, self.command = home, command
-        self.environment = {
-            **os.environ, "DJANGO_SETTINGS_MODULE": "engine_site.settings", "ENGINE_DATA_DIR": str(home / "var"),
-            "ENGINE_ROOTS": str(home), "ENGINE_ALLOW_SHELL": "1", "ENGINE_EXECUTABLES": sys.executable,
-            "ENGINE_SLOTS": "2", "ENGINE_NODE": "test-node", "ENGINE_STOP_GRACE_S": "1", "ENGINE_CANCEL_GRACE_S": "0.5",
-            "ENGINE_LOG_LEVEL": "CRITICAL", "PIPELINE_DB_PATH": str(home / "engine.db"), "DATABASE_URL": "", **environment,
-        }  # fmt: skip
-        self.store = JobStateStore(db_path=home / "engine.db")
-        self.main: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> "Cluster":
-        self.main = subprocess.Popen([sys.executable, "-m", "django", self.command], cwd=ROOT, env=self.environment,
-                                     stdin=subprocess.DEVNULL, process_group=0)  # fmt: skip
-        return self
-
-    @property
-    def pid(self) -> int:
-        assert self.main is not None
-        return self.main.pid
-
-    def submit(self, args: list[str], **metadata: Any) -> str:
-        body = make_document(command={"exe": sys.executable, "args": args}, paths={"repo_root": str(self.home)},
-                             metadata={"access": "read", "grace_seconds": 0.3, **metadata})  # fmt: skip
-        with db.using(self.store.alias):
-            return submit(body).job_id
-
-    def job(self, job_id: str) -> Job:
-        with db.using(self.store.alias):
-            return Job.objects.get(job_id=job_id)
-
-    def attempts(self, job_id: str) -> list[StepAttempt]:
-        with db.using(self.store.alias):
-            return list(StepAttempt.objects.filter(job__job_id=job_id).order_by("number"))
-
-    def wait(self, truth: Callable[[], object], seconds: float = 25) -> None:
-        deadline = time.monotonic() + seconds
-        while not truth():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.05)
-
-    def wait_for(self, job_id: str, *statuses: str, seconds: float = 25) -> None:
-        self.wait(lambda: self.job(job_id).status in statuses, seconds)
-
-    def pool(self) -> list[Proc]:
-        return [member for sentinel in children(self.pid) for member in children(sentinel.pid)]
-
-    def running(self) -> tuple[str, StepAttempt]:
-        """A job that runs until it is told otherwise, with a child that ignores every polite signal."""
-        job_id = self.submit(["-c", LONG])
-        self.wait(lambda: any(a.log_dir and (self.home / "var" / a.log_dir / "output.log").exists()
-                              and (self.home / "var" / a.log_dir / "output.log").stat().st_size
-                              for a in self.attempts(job_id)))  # fmt: skip
-        return job_id, self.attempts(job_id)[-1]
-
-    def stop(self, bound_s: float = 20) -> float:
-        assert self.main is not None
-        began = time.monotonic()
-        if self.main.poll() is None:
-            self.main.terminate()
-            try:
-                self.main.wait(bound_s)
-            except subprocess.TimeoutExpired:
-                for proc in descendants(self.pid):
-                    send(proc, signal.SIGKILL)
-                self.main.kill()
-                raise
-        return time.monotonic() - began
-
-
-LONG = (
-    "import signal, subprocess, sys, time\n"
-    "subprocess.Popen([sys.executable, '-c', 'import signal, time; signal.signal(15, 1); time.sleep(90)'],"
-    " start_new_session=True)\n"
-    "print('ready', flush=True)\ntime.sleep(90)\n"
-)
 
 
 @pytest.fixture
@@ -279,3 +192,29 @@ def test_the_stock_brokers_stay_supported(broker: str, tmp_path: Path, django_db
                 assert len(stock.attempts(name)) == 1
         finally:
             stock.stop()
+
+
+def test_a_frozen_worker_loses_its_job_and_changes_nothing_when_it_wakes(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    times = {"ENGINE_LEASE_S": "4", "ENGINE_DEAD_MAN_S": "2.5", "ENGINE_BEAT_S": "0.4"}
+    with django_db_blocker.unblock():
+        made = Cluster(tmp_path, **times).start()
+        try:
+            job_id, attempt = made.running()
+            worker = look(attempt.worker_pid or 0)
+            assert worker is not None
+            send(worker, signal.SIGSTOP)
+            # The shim ends the tree by its own clock, before the lease can be taken.
+            made.wait(lambda: not carrying(f"ENGINE_ATTEMPT_MARKER={attempt.marker}"))
+            assert made.attempts(job_id)[0].status == "running"
+            made.wait(lambda: len(made.attempts(job_id)) == 2)
+            first = made.attempts(job_id)[0]
+            assert (first.status, first.verdict["summary"]) == ("lost", "Lost: its worker was silent for 4 s.")
+            send(worker, signal.SIGCONT)
+            time.sleep(1.5)
+            second = made.attempts(job_id)[1]
+            assert (made.job(job_id).status, second.status, second.fence) == ("running", "running", first.fence + 1)
+            assert made.attempts(job_id)[0].completed_at == first.completed_at
+        finally:
+            made.stop()
