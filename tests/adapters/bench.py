@@ -87,6 +87,9 @@ class Bench:
         return Context(self.attempt, self.marker, **{"server_env": server_env, "secrets": self.secrets, **more})
 
     def run(self, job: Mapping[str, Any], **context: Any) -> tuple[JobResult, Verdict]:
+        if any(self.attempt.iterdir()):  # an attempt runs once
+            self.attempt = self.root / f"attempt-{uuid.uuid4().hex[:8]}"
+            self.attempt.mkdir()
         result, verdict, _ = execute(get(job["tool"]), dict(job), self.context(**context))
         return result, verdict
 
