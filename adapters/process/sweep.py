@@ -87,7 +87,7 @@ def kill_attempt(attempt_dir: str | os.PathLike[str], marker: str, grace_s: floa
     facts = read_pids(attempt_dir)
     shim = (int(facts.get("shim_pid", 0)), int(facts.get("shim_starttime", 0)))
     tool = (int(facts.get("pid", 0)), int(facts.get("starttime", 0)))
-    if not facts:
+    if not facts or not shim[1]:  # without start times (no /proc) a pid proves nothing
         return kill_tree(marker, grace_s=grace_s)
     outside = [(int(pid), int(start)) for pid, start in facts.get("outside", [])]
     # A frozen shim holds its children; found now, before they are handed to somebody else.

@@ -5,7 +5,7 @@ import resource
 import time
 
 from .channel import Events
-from .record import ExitRecord
+from .record import ExitRecord, ended_already
 from .sink import LogError
 
 TYPE_CHECKING = False
@@ -43,7 +43,8 @@ def publish(ending: "dict[str, Any]", record: ExitRecord | None, events: Events)
 def refuse(spec: "dict[str, Any]", cause: str, error: str, events: Events) -> None:
     """End a run that never began."""
     try:
-        record: ExitRecord | None = ExitRecord(spec["attempt_dir"])
+        directory = spec["attempt_dir"]
+        record = None if ended_already(directory) else ExitRecord(directory)
     except (LogError, OSError, KeyError):
         record = None
     publish(facts(spec, cause, error, time.time(), time.monotonic()), record, events)

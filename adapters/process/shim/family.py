@@ -3,6 +3,7 @@
 import os
 
 from . import record, tree
+from .sink import LogError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Family:
             self._outside = found
             try:
                 self._write()
-            except OSError:
+            except (LogError, OSError):
                 pass
 
     def _write(self) -> None:

@@ -12,6 +12,7 @@ except (ImportError, OSError, AttributeError):  # a Python built without ctypes,
     _PRCTL = None
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -26,6 +27,11 @@ def become_subreaper() -> bool:
 
 def die_with_parent(signal_number: int) -> bool:
     return _prctl(PR_SET_PDEATHSIG, signal_number)
+
+
+def hide_memory() -> bool:
+    """No other process of the same user, the tool among them, may look into this one's memory, files or environment."""
+    return _prctl(PR_SET_DUMPABLE, 0)
 
 
 def widen_pipe(fd: int, size: int = 1 << 20) -> None:

@@ -6,14 +6,13 @@ import select
 import signal
 import time
 
-from . import ending, spawn, tree
+from . import ending, record, spawn, tree
 from .channel import Events, Orders
 from .family import Family
 from .feed import Feed
 from .logfile import LogWriter
 from .output import Output
 from .reaper import Reaper
-from .record import ExitRecord
 from .sink import LogError
 from .stop import LEFTOVER_GRACE_S, Stopper
 from .timers import Timers
@@ -37,17 +36,18 @@ class Run:
         self._cause = self._error = ""
         self._signals = self._told = 0
         self._told_at = self._stop_in = 0.0
-        text = spec.get("stdin_b64")
-        self._text = None if text is None else binascii.a2b_base64(text)
         self._timers = Timers(spec, self._started)
         self._account = spawn.Account(spec.get("user"))
         self._reaper = Reaper()
         self._stopper = Stopper(self._reaper, spec["marker"], self._account.uids)
+        if record.ended_already(spec["attempt_dir"]):
+            raise spawn.SpawnError(f"{spec['attempt_dir']} holds the ending of an earlier run; an attempt runs once.")
         self._log = LogWriter(spec)
-        self._record = ExitRecord(spec["attempt_dir"])
+        self._record = record.ExitRecord(spec["attempt_dir"])
         self._poll = select.poll()
         self._output = Output(spec, self._poll, self._log)
-        self._feed = Feed(self._poll, self._text)
+        text = spec.pop("stdin_b64", None)
+        self._feed = Feed(self._poll, None if text is None else binascii.a2b_base64(text))
         self._family: Family | None = None
 
     def carry_out(self) -> None:
@@ -107,7 +107,8 @@ class Run:
     def _obey(self, now: float) -> None:
         for order in self._orders.read():
             if order.get("op") == "extend":
-                self._timers.extend(_seconds(order.get("s"), 0.0))
+                if seconds := _seconds(order.get("s"), 0.0):
+                    self._timers.extend(seconds)
             elif order.get("op") == "cancel":
                 self._stop("cancel", _seconds(order.get("grace"), self._spec["grace_s"]), now)
         if self._orders.ended:

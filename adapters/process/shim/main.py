@@ -19,6 +19,7 @@ def main() -> None:
     _keep_standard_fds()
     wakeup = _listen()
     kernel.become_subreaper()
+    kernel.hide_memory()
     orders, events = Orders(), Events()
     events.tell("ready", shim_pid=os.getpid())
     while not orders.ended:

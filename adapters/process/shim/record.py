@@ -29,6 +29,10 @@ def write_pids(directory: str, content: dict[str, object]) -> None:
     os.replace(target + ".part", target)  # noqa: PTH105
 
 
+def ended_already(directory: str) -> bool:
+    return os.path.exists(os.path.join(directory, EXIT))  # noqa: PTH110, PTH118
+
+
 class ExitRecord:
     """Reserves its room before the tool starts, so that the ending can be written on a full disk too."""
 

@@ -95,7 +95,8 @@ class Stopper:
     def _send(self, left: list[tree.Proc], number: int) -> None:
         group = self._reaper.main_pid
         # The group's number cannot be given away while its leader is unburied or a member lives.
-        if not self._reaper.main_ended or any(p.pgid == group for p in left):
+        # Group 0 would be the shim's own: a tool that never started has none.
+        if group > 0 and (not self._reaper.main_ended or any(p.pgid == group for p in left)):
             try:
                 os.killpg(group, number)
             except (ProcessLookupError, PermissionError):

@@ -222,6 +222,28 @@ def test_a_worker_that_never_reads_does_not_hold_up_the_run(bench: Bench) -> Non
     assert ending.log_lines == 100_001
 
 
+def test_an_attempt_that_has_its_ending_is_never_run_again(bench: Bench) -> None:
+    spec = bench.spec(["sh", "-c", "echo once >> ran; exit 5"])
+    first = run_process(spec)
+    second = run_process(spec)
+    assert second.ended_by == EndedBy.SPAWN_ERROR
+    assert "an attempt runs once" in second.error
+    assert read_ending(spec.attempt_dir) == first
+    assert log_of(spec) == b""
+    assert (bench.root / "ran").read_text() == "once\n"
+
+
+def test_orders_that_make_no_sense_change_nothing(bench: Bench) -> None:
+    shim = bench.shim(bench.spec(["sleep", "60"], dead_man_s=None))
+    for order in ({"op": "extend", "s": "long"}, {"op": "extend"}, {"op": "dance"}, {"op": "run", "spec": {}}, {}):
+        assert shim._send(order)
+    assert shim.wait(0.2) is None
+    assert shim.cancel(0.0)
+    ending = shim.wait(5)
+    assert ending is not None
+    assert ending.ended_by == EndedBy.CANCEL
+
+
 def test_a_shim_runs_once(bench: Bench) -> None:
     shim = bench.shim(bench.spec(["true"]))
     with pytest.raises(ShimError, match="runs once"):

@@ -1,14 +1,19 @@
 """Spec, channel and timers by themselves."""
 
+import ctypes
 import json
 import os
+import sys
 import time
 from typing import Any
 
 import pytest
 
 from adapters.process import Ending, Spec
+from adapters.process.shim import kernel
 from adapters.process.shim.channel import Events, Orders
+from adapters.process.shim.reaper import Reaper
+from adapters.process.shim.stop import Stopper
 from adapters.process.shim.timers import Timers
 
 GOOD: dict[str, Any] = {"argv": ["true"], "env": {}, "cwd": "/", "attempt_dir": "/tmp/x", "marker": "m" * 16}
@@ -79,6 +84,27 @@ def test_events_never_block_and_keep_the_last_word() -> None:
     events.tell("exit", again=True)  # nobody listens: no error, nothing kept
     assert not events.waiting
     os.close(writer)
+
+
+def test_a_tool_that_never_started_has_no_group_to_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("group 0 is the shim's own"))
+    stopper = Stopper(Reaper(), "m" * 16, (os.geteuid(),))
+    monkeypatch.setattr(stopper, "_alive", list)
+    monkeypatch.setattr(Reaper, "collect", lambda _: None)
+    stopper.begin("spawn_error", 0.0, 0.0)
+    while not stopper.done:
+        stopper.step(stopper.survivors + 60.0)
+    assert (stopper.killed, stopper.survivors) == (0, 0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a call of Linux")
+def test_the_memory_of_a_shim_is_hidden_from_its_tool() -> None:
+    """The tool runs as the same user: it could read the secrets there, or write an event into the shim's stdout."""
+    child = os.fork()
+    if child == 0:
+        hidden = kernel.hide_memory() and ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0
+        os._exit(0 if hidden else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_clock_that_is_set_moves_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
