@@ -71,8 +71,10 @@ class Actor:
         if not self.may_do(verb, job):
             needed = "review" if verb == "review" else "operate"
             owner = job.submitted_by or "somebody else"
-            raise NotAllowed(f"{self.name} may not {verb} {job.job_id}, submitted by {owner}: it takes the {needed} "
-                             "permission.", scope=needed)
+            raise NotAllowed(
+                f"{self.name} may not {verb} {job.job_id}, submitted by {owner}: it takes the {needed} permission.",
+                scope=needed,
+            )
 
     def job(self, job_id: str, verb: str = "") -> Job:
         """The job, if the actor sees it and may do `verb` to it."""

@@ -60,6 +60,7 @@ def door_of(request: HttpRequest) -> str:
 def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Let every event that a request causes know where it came from."""
     if iscoroutinefunction(get_response):
+
         async def there(request: HttpRequest) -> HttpResponseBase:
             with acting(door_of(request), address_of(request)):
                 answer: Awaitable[HttpResponseBase] = get_response(request)

@@ -1,9 +1,10 @@
 """What an operation may answer: one shape for every refusal, and the list of them for the document."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 PROBLEM = "application/problem+json"
 
@@ -38,13 +39,26 @@ def answers(ok: Any, *refusals: int, status: int = 200, body: bool = False) -> d
     return {status: ok} | dict.fromkeys(sorted(shared | set(refusals)), Problem)
 
 
-def _sane(moment: AwareDatetime) -> AwareDatetime:
-    if not 1970 < moment.year < 2200:
-        raise ValueError("use a date between 1971 and 2199")
-    return moment
+class Order(BaseModel):
+    """What the body of a request says. Nothing is converted, nothing unknown is passed over: a near miss is a fault."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+def _within_reach(moment: datetime) -> datetime:
+    """Databases and time zones differ at the ends of the calendar; to a filter everything out there is the same."""
+    if moment.year < 1971:
+        return datetime(1971, 1, 1, tzinfo=UTC)
+    return datetime(2199, 12, 31, tzinfo=UTC) if moment.year > 2199 else moment
+
+
+def choices(*words: str) -> Any:
+    """Some of these words, commas between."""
+    one = "|".join(words)
+    return Annotated[str, StringConstraints(max_length=500, pattern=f"^(({one})(,({one}))*)?$")]
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_within_reach)]
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 RowId = Annotated[int, Field(ge=1, le=2**53)]

@@ -7,10 +7,10 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
-from jobs.api.answers import Moment, Text, answers
+from jobs.api.answers import Moment, Text, Order, answers
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
-from jobs.errors import InvalidDocument, NotFound
+from jobs.errors import NotFound
 from jobs.models import ErrorRecord
 from jobs.services import controls
 from jobs.states import ErrorState
@@ -44,13 +44,13 @@ class ErrorOut(Schema):
 
 
 class ErrorsQuery(PageQuery):
-    state: Text = Field("", description="open, muted or resolved")
+    state: ErrorState | None = None
     tool: Text = ""
     category: Text = ""
     q: Text = Field("", description="a part of the message")
 
 
-class MuteIn(Schema):
+class MuteIn(Order):
     until: Moment | None = Field(None, description="quiet until then")
     more: int | None = Field(None, ge=1, le=1_000_000, description="quiet until it was seen so often again")
 
@@ -58,8 +58,6 @@ class MuteIn(Schema):
 @router.get("", auth=READ, operation_id="errors_list", summary="List kinds of errors", response=answers(Page[ErrorOut]))
 def list_errors(request: HttpRequest, query: Query[ErrorsQuery]) -> Any:
     """Kinds of errors, the newest kind first."""
-    if query.state and query.state not in ErrorState.values:
-        raise InvalidDocument(f"{query.state!r} is no state of an error; use {', '.join(ErrorState.values)}.")
     wanted = {"state": query.state, "tool": query.tool, "category": query.category, "message__icontains": query.q}
     rows = actor(request).errors().filter(**{field: value for field, value in wanted.items() if value})
     return page(request, rows, ErrorOut, query)

@@ -3,6 +3,7 @@
 import time
 from typing import Annotated, Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Header, Query, Router, Schema
 from ninja.responses import Response
@@ -11,30 +12,32 @@ from pydantic import Field, StringConstraints
 import schema
 from jobs import db
 from jobs.access import Actor
-from jobs.api.answers import Key, Moment, ProblemItem, Text, Wait, answers
+from jobs.api.answers import Key, Moment, ProblemItem, Text, Wait, answers, choices
 from jobs.api.auth import READ, SUBMIT, actor
 from jobs.api.job_shapes import JobDetail, JobOut
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
 from jobs.errors import InvalidDocument
 from jobs.models import Job
 from jobs.services import idempotency, submit
-from jobs.services.job_filter import JobFilter
-from jobs.states import FINAL, JobStatus
+from jobs.services.job_filter import GROUPS, JobFilter
+from jobs.states import FINAL, JobStatus, Priority
 
 router = Router(tags=["jobs"])
 LOOK_S = 0.25
 MOST_DOCUMENTS = 200
 STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
+States = choices(*JobStatus.values, *GROUPS)
+Priorities = choices(*Priority.values)
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
 
 
 class FilterQuery(Schema):
-    status: Text = Field("", description="states, or active, final, attention, unsuccessful; commas between")
+    status: States = Field("", description="states, or active, final, attention, unsuccessful; commas between")
     tool: Text = Field("", description="tools, commas between")
     run_id: Text = Field("", description="runs, commas between")
     workstream_id: Text = Field("", description="workstreams, commas between")
     queue: Text = Field("", description="queues, commas between")
-    priority: Text = Field("", description="critical, high, normal, low; commas between")
+    priority: Priorities = Field("", description="critical, high, normal, low; commas between")
     reason: Text = Field("", description="reasons, commas between")
     submitted_by: Text = Field("", description="people, commas between")
     q: Text = Field("", description="a part of the id or the title")
@@ -152,7 +155,7 @@ def get_job(request: HttpRequest, job_id: Key, query: Query[Sparse], wait: Wait 
 
 
 def _at_the_end(job: Job, wait: float) -> Job:
-    until = time.monotonic() + wait
+    until = time.monotonic() + min(wait, settings.ENGINE_LONGEST_WAIT_S)
     while job.status not in STOPS and time.monotonic() < until:
         time.sleep(max(0.0, min(LOOK_S, until - time.monotonic())))
         job.refresh_from_db()

@@ -38,8 +38,11 @@ class EngineAPI(NinjaAPI):
             for method, operation in path.items():
                 _complete(method, operation)
                 operation["x-scope"] = scopes[operation["operationId"]]
-                if any(parameter["name"] == "fields" for parameter in operation["parameters"]):
-                    sparse |= _shapes(operation, document["components"]["schemas"])
+                for parameter in operation["parameters"]:
+                    if parameter["name"] == "fields":
+                        shapes = _shapes(operation, document["components"]["schemas"])
+                        parameter["schema"]["pattern"] = _some_of(shapes, document["components"]["schemas"])
+                        sparse |= shapes
         for name in sparse:
             shape = document["components"]["schemas"][name]
             shape.pop("required", None)
@@ -90,6 +93,11 @@ def _shapes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
             items = schemas.get(name, {}).get("properties", {}).get("items", {})
             names.add(str(items.get("items", {}).get("$ref", name)).rpartition("/")[2])
     return names & set(schemas)
+
+
+def _some_of(shapes: set[str], schemas: dict[str, Any]) -> str:
+    names = "|".join(name for shape in sorted(shapes) for name in schemas[shape]["properties"])
+    return f"^(({names})(,({names}))*)?$"
 
 
 def new_api() -> EngineAPI:

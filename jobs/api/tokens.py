@@ -9,7 +9,7 @@ from ninja.responses import Response
 from pydantic import Field, StringConstraints
 
 from jobs.access import Actor
-from jobs.api.answers import Moment, RowId, answers
+from jobs.api.answers import Moment, RowId, Order, answers
 from jobs.api.auth import READ, actor
 from jobs.api.paging import Page, PageQuery, page
 from jobs.errors import NotAllowed, NotFound
@@ -45,7 +45,7 @@ class NewToken(TokenOut):
     token: str
 
 
-class TokenIn(Schema):
+class TokenIn(Order):
     name: Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
     scopes: list[str] = Field(min_length=1, max_length=8, examples=[list(TOKEN_SCOPES)])
     expires_at: Moment | None = None

@@ -9,7 +9,7 @@ from ninja import Body, Router, Schema
 from pydantic import Field, StringConstraints
 
 from adapters import registry
-from jobs.api.answers import answers
+from jobs.api.answers import Order, answers
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.errors import NotFound
 from jobs.models import Job, Node, ToolControl
@@ -46,11 +46,11 @@ class ToolsOut(Schema):
     items: list[ToolOut]
 
 
-class PauseIn(Schema):
+class PauseIn(Order):
     reason: Reason = ""
 
 
-class LimitIn(Schema):
+class LimitIn(Order):
     limit: Limit | None = Field(description="jobs at once; null lifts the limit")
 
 

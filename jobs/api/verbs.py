@@ -8,7 +8,7 @@ from ninja import Body, Router, Schema
 from pydantic import Field
 
 from jobs.access import Actor
-from jobs.api.answers import Key, Text, answers
+from jobs.api.answers import Key, Text, Order, answers
 from jobs.api.auth import REVIEW, SUBMIT, actor
 from jobs.api.job_shapes import JobDetail
 from jobs.api.jobs import FilterQuery
@@ -20,7 +20,7 @@ router = Router(tags=["jobs"])
 MOST = 1000
 
 
-class CommandIn(Schema):
+class CommandIn(Order):
     exe: Text = Field("", description="program; empty means the tool's own")
     args: list[Annotated[str, Field(max_length=131_071, pattern=r"^[^\x00]*$")]] = Field([], max_length=1000)
     stdin: Annotated[str, Field(max_length=500_000, pattern=r"^[^\x00]*$")] | None = None
@@ -30,20 +30,20 @@ class CommandIn(Schema):
         return {"exe": exe, "args": self.args, **({} if self.stdin is None else {"stdin": self.stdin})}
 
 
-class CancelIn(Schema):
+class CancelIn(Order):
     grace_seconds: float | None = Field(None, ge=0, le=3600, description="time between asking and killing")
 
 
-class RetryIn(Schema):
+class RetryIn(Order):
     command: CommandIn | None = Field(None, description="runs instead of the document's command")
 
 
-class EscalateIn(Schema):
+class EscalateIn(Order):
     tool: Text = Field(examples=["codex"])
     command: CommandIn | None = Field(None, description="instead of the one that the tool's adapter would build")
 
 
-class ReviewIn(Schema):
+class ReviewIn(Order):
     verdict: Literal["approve", "request_changes", "reject"]
     message: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")] = ""
 
@@ -116,7 +116,7 @@ class BulkFilter(FilterQuery):
     """The filter of the list, without paging."""
 
 
-class BulkIn(Schema):
+class BulkIn(Order):
     verb: Literal["cancel", "retry", "escalate", "hold", "release", "close"]
     job_ids: list[Key] | None = Field(None, max_length=MOST, description="these jobs; or give `filter`")
     filter: BulkFilter | None = Field(None, description="the jobs that the list shows for this filter")

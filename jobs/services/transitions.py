@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 
 from jobs import db
 from jobs.errors import WrongState
@@ -53,18 +54,19 @@ def move(
 
 def follow_run(job: Job) -> None:
     """Let the statuses of the run and the workstream follow their jobs."""
-    for rows, jobs in (
-        (Run.objects.filter(run_id=job.run_id), Job.objects.filter(run_id=job.run_id)),
-        (Workstream.objects.filter(pk=job.workstream_id), Job.objects.filter(workstream_id=job.workstream_id)),
-    ):
-        status = _status_of(jobs) if job.status in FINAL else RunStatus.RUNNING
-        if job.status not in FINAL and job.started_at is None:
-            continue  # nothing has started: the run stays as it is
-        change: dict[str, Any] = {"status": status, "updated_at": db.now()}
-        if rows.model is Run:
-            change["completed_at"] = None if status == RunStatus.RUNNING else db.now()
-            rows.filter(started_at__isnull=True).update(started_at=db.now())
-        rows.exclude(status=status).update(**change)
+    if job.started_at is None and job.status not in FINAL:
+        return  # nothing has started: they stay as they are
+    at = db.now()
+    siblings = Job.objects.filter(run_id=job.run_id)
+    status = _status_of(siblings) if job.status in FINAL else RunStatus.RUNNING
+    ended = None if status == RunStatus.RUNNING else at
+    Run.objects.filter(run_id=job.run_id).exclude(status=status).update(
+        status=status, updated_at=at, started_at=Coalesce("started_at", Value(at)), completed_at=ended
+    )
+    if job.status in FINAL and status == RunStatus.RUNNING:
+        status = _status_of(siblings.filter(workstream_id=job.workstream_id))
+    rows = Workstream.objects.filter(pk=job.workstream_id)
+    rows.exclude(status=status).update(status=status, updated_at=at)
 
 
 def _status_of(jobs: Any) -> RunStatus:

@@ -9,8 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from adapters import registry
-from adapters.evidence import Evidence
 from adapters.process import Ending
 from adapters.process.sweep import alive, kill_attempt, read_ending, read_pids
 from adapters.verdict import Reason, Verdict
@@ -18,7 +16,7 @@ from jobs import db
 from jobs.errors import Refused
 from jobs.models import ErrorRecord, Job, StepAttempt
 from jobs.queue.wake import keep_awake
-from jobs.services import nodes
+from jobs.services import attempts, nodes
 from jobs.services.here import private_queue_prefix
 from jobs.services.settle import settle
 from jobs.services.transitions import move, recount
@@ -106,21 +104,20 @@ def rescue(attempt: StepAttempt, cause: str, *, by: str = "upkeep") -> None:
         survivors = swept.survivors
     else:
         survivors = 0
-    verdict = _recorded_verdict(attempt, ending)
-    if verdict is None:
+    if ending is None or not _counts(ending, attempt):
         verdict = Verdict(Reason.LOST, f"Lost: {cause}.", "lost", details={"survivors": survivors})
-        ending = None
-    settle(attempt, verdict, ending, by=by)
+        settle(attempt, verdict, by=by)
+        return
+    outcome = attempts.conclude(attempt, ending)
+    settle(attempt, outcome.verdict, ending, by=by, head_commit=outcome.head_commit, error_report=outcome.error_report)
 
 
-def _recorded_verdict(attempt: StepAttempt, ending: Ending | None) -> Verdict | None:
-    """What exit.json proves; a run that ended by itself is judged, never run a second time."""
-    if ending is None or ending.ended_by in ("lifeline", "deadman"):
-        return None
-    if ending.ended_by == "cancel" and attempt.job.status != JobStatus.CANCELLING:
-        return None  # its worker was handing it back when it died: nobody cancelled the job
-    document = {**attempt.job.document(), "paths": dict(attempt.job.paths)}
-    return registry.get(attempt.step_name).classify(document, ending, Evidence(attempt.directory))
+def _counts(ending: Ending, attempt: StepAttempt) -> bool:
+    """Whether exit.json tells how the run itself ended; such a run is judged, never run a second time."""
+    if ending.ended_by == "cancel":
+        # Else its worker was handing it back when it died: nobody cancelled the job.
+        return attempt.job.status == JobStatus.CANCELLING
+    return ending.ended_by not in ("lifeline", "deadman")
 
 
 def _expire(job: Job) -> None:

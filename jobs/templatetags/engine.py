@@ -36,6 +36,17 @@ def status(state: str, form: str = "", word: str = "") -> SafeString:
     return format_html('<span class="{}" data-s="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
 
 
+@register.simple_tag
+def iconref(state: str) -> str:
+    """Where the glyph of a state is, for drawings that place it themselves."""
+    return f"{static('icons.svg')}#{words.look(state).glyph}"
+
+
+@register.filter
+def floatadd(value: float, more: float) -> str:
+    return f"{value + more:g}"
+
+
 @register.filter
 def absolute(value: float) -> float:
     return abs(value)
