@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db.models import F
 
 from adapters import registry
-from adapters.errors import UnknownTool
+from adapters.errors import AdapterError, UnknownTool
 from adapters.verdict import Reason, Verdict
 from jobs import db
-from jobs.errors import NotFound, WrongState
+from jobs.errors import InvalidDocument, NotFound, WrongState
 from jobs.models import Dependency, Job, StepAttempt
 from jobs.services import events
 from jobs.services.carry import carried_from
@@ -100,13 +100,15 @@ def escalate(job: Job, *, by: str, tool: str, command: dict[str, Any] | None = N
         registry.get(tool)
     except UnknownTool as unknown:
         raise NotFound(str(unknown)) from None
-    last = job.latest_attempt()
-    if command is None and last is not None:
-        carried = carried_from(job, last, _last_verdict(last), tool)
-        command = carried.pop("command")
-    else:
-        carried = {}
-        command = command or registry.get(tool).command_for_prompt(job.title, job.document())
+    last, carried = job.latest_attempt(), {}
+    try:
+        if command is None and last is not None:
+            carried = carried_from(job, last, _last_verdict(last), tool)
+            command = carried.pop("command")
+        else:
+            command = command or registry.get(tool).command_for_prompt(job.title, job.document())
+    except AdapterError as refusal:  # a tool without a model cannot take over
+        raise InvalidDocument(f"Job {job.job_id} cannot be handed over: {refusal}.") from None
     return _again(
         job,
         by=by,
@@ -245,7 +247,10 @@ def review(job: Job, *, by: str, verdict: str, message: str = "") -> Job:
             raise WrongState(f"{verdict!r} is no verdict; use approve, request_changes or reject.")
         adapter = registry.get(job.tool)
         prompt = adapter.prompt_of(job.document()) or job.title
-        command = adapter.command_for_prompt(f"{prompt}\n\nA reviewer asks for changes:\n{message}", job.document())
+        try:
+            command = adapter.command_for_prompt(f"{prompt}\n\nA reviewer asks for changes:\n{message}", job.document())
+        except AdapterError as refusal:
+            raise InvalidDocument(f"Job {job.job_id} cannot be told what to change: {refusal}.") from None
         return move(
             job,
             JobStatus.QUEUED,

@@ -8,7 +8,7 @@ from django.conf import settings
 from adapters import execution, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
 from adapters.interface import Context
-from adapters.process import Ending
+from adapters.process import Ending, Spec
 from adapters.verdict import Reason, Verdict
 from jobs.errors import LostLease
 from jobs.models import StepAttempt
@@ -40,7 +40,7 @@ def begin(attempt: StepAttempt) -> execution.Prepared:
     return replace(prepared, spec=_bounded(attempt, prepared))
 
 
-def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> execution.Spec:
+def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
     """The spec with this server's own limits and defaults."""
     spec, metadata = prepared.spec, attempt.job.metadata
     return replace(

@@ -16,7 +16,7 @@ from jobs import db
 from jobs.errors import Refused
 from jobs.models import ErrorRecord, Job, StepAttempt
 from jobs.queue.wake import keep_awake
-from jobs.services import attempts, nodes
+from jobs.services import attempts, nodes, retention
 from jobs.services.here import private_queue_prefix
 from jobs.services.settle import settle
 from jobs.services.transitions import move, recount
@@ -28,6 +28,7 @@ _seen: dict[int, tuple[int, float]] = {}  # attempt -> (its beat, when this proc
 _orphaned: dict[int, float] = {}  # attempt -> when its worker was found dead while its shim was still at work
 ORPHAN_S = 3.0
 UNSEEN_S = 0.5
+PRUNE_AT_ONCE = 200  # jobs, each half minute
 LEFT_BEHIND = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RETRYING)
 _healed_at = 0.0
 
@@ -48,6 +49,7 @@ def tick() -> None:
     if time.monotonic() - _healed_at > HEAL_S:
         _healed_at = time.monotonic()
         heal()
+        retention.prune(most=PRUNE_AT_ONCE)
 
 
 def _forget(living: set[int]) -> None:

@@ -70,7 +70,9 @@ def hand_over(cluster: Cluster, repository: Path, server: ModelServer, **metadat
 
 
 def log_of(repository: Path) -> str:
-    return subprocess.run(["git", "log", "--format=%s"], cwd=repository, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", "log", "--format=%s"], cwd=repository, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def test_aider_mends_the_file_commits_and_its_log_streams_while_it_runs(cluster: Cluster, repository: Path) -> None:
