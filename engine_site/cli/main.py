@@ -10,7 +10,7 @@ from schema.client import EngineError
 
 from engine_site.cli import show  # isort: skip
 from engine_site.cli.app import app  # isort: skip
-from engine_site.cli import keep, look, run, serve, work  # noqa: F401  # isort: skip  # each registers its commands
+from engine_site.cli import keep, look, run, seeding, serve, work  # noqa: F401  # isort: skip  # each registers its commands
 
 __all__ = ["boot", "main"]
 err = show.err
