@@ -25,51 +25,49 @@ class LineIndex:
         return self.newlines + (not self.at_line_start)
 
     def feed(self, data: bytes, now: float, epoch_us: int) -> list[tuple[int, int, int]]:
-        """Take the next piece; returns entries (line, offset, time) for line starts inside it."""
+        """Take the next piece; returns entries (line, offset, time) for line starts inside it.
+
+        A line starts when its first byte is there. Strides of at most 500 lines are counted, never split.
+        """
         entries: list[tuple[int, int, int]] = []
-        count = data.count(b"\n")
-        end = len(data)
-        starts_in = end - 1  # a line start counts when a byte of the line is there
-        if self.at_line_start and self._due(now, self.newlines + 1, self.size):
-            self._enter(entries, self.newlines + 1, self.size, now, epoch_us)
-        if count and self._due(now, self.newlines + count + 1, self.size + end):
-            self._walk(data, count, starts_in, now, epoch_us, entries)
-        self.newlines += count
+        at, line, end = 0, self.newlines + 1, len(data)
+        if self.at_line_start and self._due(now, line, self.size):
+            entries.append(self._entry(line, self.size, now, epoch_us))
+        elif now - self._entry_at >= EVERY_S and (first := data.find(b"\n") + 1):
+            at, line = first, line + 1  # the first line that starts in this piece tells the time
+            if at < end:
+                entries.append(self._entry(line, self.size + at, now, epoch_us))
+        while at < end:
+            step, lines = self._stride(data, at, EVERY_LINES - (line - self._entry_line))
+            line += lines
+            if at + step >= end:
+                break
+            if lines:
+                at = data.rindex(b"\n", at, at + step) + 1
+            else:
+                at = data.find(b"\n", at) + 1 or end
+                line += data[at - 1 : at] == b"\n"
+            if at < end and self._due(now, line + EVERY_LINES // 8, self.size + at):
+                entries.append(self._entry(line, self.size + at, now, epoch_us))
+        self.newlines = line - 1
         self.size += end
         self.at_line_start = data.endswith(b"\n")
         return entries
 
+    def _stride(self, data: bytes, at: int, room: int) -> tuple[int, int]:
+        """How far to step from `at` so that no more than `room` lines are passed, and how many are."""
+        per_line = self.size // (self.newlines or 1) + 1
+        step = max(1, min(EVERY_BYTES, per_line * room))
+        lines = data.count(b"\n", at, at + step)
+        while lines > room:
+            step //= 2
+            lines = data.count(b"\n", at, at + step)
+        return step, lines
+
+    def _entry(self, line: int, size: int, now: float, epoch_us: int) -> tuple[int, int, int]:
+        self._entry_line, self._entry_size, self._entry_at = line, size, now
+        return line, size, epoch_us
+
     def _due(self, now: float, line: int, size: int) -> bool:
         far = line - self._entry_line >= EVERY_LINES or size - self._entry_size >= EVERY_BYTES
         return far or now - self._entry_at >= EVERY_S
-
-    def _enter(self, entries: list[tuple[int, int, int]], line: int, size: int, now: float, epoch_us: int) -> None:
-        entries.append((line, size, epoch_us))
-        self._entry_line, self._entry_size, self._entry_at = line, size, now
-
-    def _walk(
-        self, data: bytes, count: int, starts_in: int, now: float, us: int, entries: list[tuple[int, int, int]]
-    ) -> None:
-        """Step through `data` in strides of at most 500 lines, found by counting, not by splitting."""
-        at, line = 0, self.newlines + 1
-        if now - self._entry_at >= EVERY_S:  # the first line that starts in this piece tells the time
-            at, line = data.index(b"\n") + 1, line + 1
-            if at <= starts_in:
-                self._enter(entries, line, self.size + at, now, us)
-        stride = max(1, min(EVERY_BYTES, len(data) * EVERY_LINES // (count + 1)))
-        while at <= starts_in:
-            room = EVERY_LINES - (line - self._entry_line)
-            step, lines = stride, data.count(b"\n", at, at + stride)
-            while lines > room:
-                step //= 2
-                lines = data.count(b"\n", at, at + step)
-            if lines:
-                line += lines
-                at = data.rindex(b"\n", at, at + step) + 1
-            else:
-                at = data.find(b"\n", at) + 1
-                line += 1
-            if not at or at > starts_in:
-                return
-            if self._due(now, line + EVERY_LINES // 8, self.size + at):
-                self._enter(entries, line, self.size + at, now, us)
