@@ -169,6 +169,7 @@ ENGINE_LOG_COPY_BYTES = int(env.number("ENGINE_LOG_COPY_MB", 4, 0) * 1_000_000)
 ENGINE_CIRCUIT_FAILURES = int(env.number("ENGINE_CIRCUIT_FAILURES", 5, 1))
 ENGINE_CIRCUIT_OPEN_S = env.number("ENGINE_CIRCUIT_OPEN_S", 60)
 ENGINE_RETENTION_DAYS = int(env.number("ENGINE_RETENTION_DAYS", 90))
+ENGINE_LONGEST_WAIT_S = env.number("ENGINE_LONGEST_WAIT_S", 60)  # what `?wait=` may ask for at most
 # Fernet keys; the first encrypts, all decrypt. Without one, a key is made and kept beside the data.
 ENGINE_SECRETS_KEY = env.names("ENGINE_SECRETS_KEY")
 ENGINE_API_RATE = int(env.number("ENGINE_API_RATE", 600))  # requests a minute for each token; 0 lifts the limit

@@ -1,10 +1,11 @@
 """What an operation may answer: one shape for every refusal, and the list of them for the document."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 PROBLEM = "application/problem+json"
 
@@ -52,13 +53,29 @@ def _within_reach(moment: datetime) -> datetime:
     return datetime(2199, 12, 31, tzinfo=UTC) if moment.year > 2199 else moment
 
 
-def choices(*words: str) -> Any:
-    """Some of these words, commas between."""
+def some_of(*words: str) -> str:
+    """The pattern of a list of some of these words, commas between; errors.py makes a sentence of it."""
     one = "|".join(words)
-    return Annotated[str, StringConstraints(max_length=500, pattern=f"^(({one})(,({one}))*)?$")]
+    return f"^(({one})(,({one}))*)?$"
 
 
-Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_within_reach)]
+def _written_out(value: Any) -> Any:
+    if isinstance(value, str | int | float) and not DATE.match(str(value)):
+        raise ValueError("write it as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _a_number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("use a whole number")
+    return value
+
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
+Moment = Annotated[
+    AwareDatetime, Field(strict=False), AfterValidator(_within_reach), BeforeValidator(_written_out)
+]  # fmt: skip
+Whole = Annotated[int, Field(strict=False), BeforeValidator(_a_number)]  # 3.0 is a whole number in JSON
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 RowId = Annotated[int, Field(ge=1, le=2**53)]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
-from jobs.api.answers import Moment, Text, Order, answers
+from jobs.api.answers import Moment, Order, Text, answers
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
 from jobs.errors import NotFound
@@ -52,7 +52,7 @@ class ErrorsQuery(PageQuery):
 
 class MuteIn(Order):
     until: Moment | None = Field(None, description="quiet until then")
-    more: int | None = Field(None, ge=1, le=1_000_000, description="quiet until it was seen so often again")
+    more: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = Field(None, description="quiet until it was seen so often again")
 
 
 @router.get("", auth=READ, operation_id="errors_list", summary="List kinds of errors", response=answers(Page[ErrorOut]))

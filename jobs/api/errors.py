@@ -1,6 +1,7 @@
 """Every refusal becomes application/problem+json."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobs.api.answers import PROBLEM
 from jobs.errors import InvalidDocument, Refused
 
 log = logging.getLogger("engine.api")
+SOME_OF = re.compile(r"\^\(\(([a-z_|]+)\)\(,")
 CODES = {400: "bad_request", 401: "not_authenticated", 403: "not_allowed", 404: "not_found", 405: "wrong_method",
          413: "too_large", 429: "too_many_requests", 500: "defect"}  # fmt: skip
 
@@ -53,7 +55,10 @@ def _item(fault: dict[str, Any]) -> dict[str, Any]:
     # Ninja puts the parameter's name before the path into a body; a pointer begins inside the body.
     steps = path[1:] if place == "body" and len(path) > 1 else path
     pointer = "".join(f"/{step}" for step in steps) if place == "body" else f"{place}:{'.'.join(path)}"
-    return {"pointer": pointer, "message": f"{'.'.join(steps) or place}: {fault['msg']}", "found": "", "allowed": "",
+    message = fault["msg"]
+    if words := SOME_OF.match(str((fault.get("ctx") or {}).get("pattern", ""))):
+        message = f"use some of {words[1].replace('|', ', ')}; commas between"
+    return {"pointer": pointer, "message": f"{'.'.join(steps) or place}: {message}", "found": "", "allowed": "",
             "suggestion": "", "line": None}
 
 

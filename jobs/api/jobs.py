@@ -7,12 +7,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Header, Query, Router, Schema
 from ninja.responses import Response
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 import schema
 from jobs import db
 from jobs.access import Actor
-from jobs.api.answers import Key, Moment, ProblemItem, Text, Wait, answers, choices
+from jobs.api.answers import Key, Moment, ProblemItem, Text, Wait, answers, some_of
 from jobs.api.auth import READ, SUBMIT, actor
 from jobs.api.job_shapes import JobDetail, JobOut
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
@@ -26,12 +26,12 @@ router = Router(tags=["jobs"])
 LOOK_S = 0.25
 MOST_DOCUMENTS = 200
 STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
-States = choices(*JobStatus.values, *GROUPS)
-Priorities = choices(*Priority.values)
+States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
+Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
 
 
-class FilterQuery(Schema):
+class FilterFields(BaseModel):
     status: States = Field("", description="states, or active, final, attention, unsuccessful; commas between")
     tool: Text = Field("", description="tools, commas between")
     run_id: Text = Field("", description="runs, commas between")
@@ -45,10 +45,10 @@ class FilterQuery(Schema):
     until: Moment | None = Field(None, description="submitted before this time")
 
     def as_filter(self) -> JobFilter:
-        return JobFilter.of(self.dict(include=set(FilterQuery.model_fields)))
+        return JobFilter.of(self.model_dump(include=set(FilterFields.model_fields)))
 
 
-class JobsQuery(FilterQuery, PageQuery):
+class JobsQuery(PageQuery, FilterFields):
     pass
 
 

@@ -6,7 +6,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from jobs.api.answers import PROBLEM
+from jobs.api.answers import PROBLEM, some_of
 from jobs.api.auth import readers_only
 from jobs.api.rate import Rate
 
@@ -96,8 +96,7 @@ def _shapes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
 
 
 def _some_of(shapes: set[str], schemas: dict[str, Any]) -> str:
-    names = "|".join(name for shape in sorted(shapes) for name in schemas[shape]["properties"])
-    return f"^(({names})(,({names}))*)?$"
+    return some_of(*(name for shape in sorted(shapes) for name in schemas[shape]["properties"]))
 
 
 def new_api() -> EngineAPI:

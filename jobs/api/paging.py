@@ -61,7 +61,7 @@ def one(request: HttpRequest, row: Any, shape: type[Schema], fields: str = "") -
 
 
 def names_of(fields: str, shape: type[Schema]) -> set[str]:
-    names = {name.strip() for name in fields.split(",") if name.strip()}
+    names = set(fields.split(","))
     for name in sorted(names - set(shape.model_fields)):
         near = get_close_matches(name, shape.model_fields, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(shape.model_fields)}."

@@ -9,7 +9,7 @@ from ninja.responses import Response
 from pydantic import Field, StringConstraints
 
 from jobs.access import Actor
-from jobs.api.answers import Moment, RowId, Order, answers
+from jobs.api.answers import Moment, Order, RowId, answers
 from jobs.api.auth import READ, actor
 from jobs.api.paging import Page, PageQuery, page
 from jobs.errors import NotAllowed, NotFound

@@ -8,10 +8,10 @@ from ninja import Body, Router, Schema
 from pydantic import Field
 
 from jobs.access import Actor
-from jobs.api.answers import Key, Text, Order, answers
+from jobs.api.answers import Key, Order, Text, answers
 from jobs.api.auth import REVIEW, SUBMIT, actor
 from jobs.api.job_shapes import JobDetail
-from jobs.api.jobs import FilterQuery
+from jobs.api.jobs import FilterFields
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import Job
 from jobs.services import actions
@@ -112,7 +112,7 @@ def _plain(request: HttpRequest, job_id: str, verb: str, do: Callable[..., Job])
     return do(caller.job(job_id, verb), by=caller.name)
 
 
-class BulkFilter(FilterQuery):
+class BulkFilter(Order, FilterFields):
     """The filter of the list, without paging."""
 
 

@@ -58,8 +58,8 @@ def test_a_defect_is_a_500_with_an_id_and_nothing_else(api: Api, monkeypatch, ca
 
 
 @pytest.mark.parametrize("path", ["/jobs/a%00b", "/jobs/..%2f..%2fetc%2fpasswd", "/jobs?q=%00", "/jobs?limit=0",
-                                  "/jobs?limit=x", "/jobs?since=yesterday",
-                                  "/jobs?since=0001-01-01T00:00:00%2B14:00", "/events/0",
+                                  "/jobs?limit=x", "/jobs?since=yesterday", "/jobs?cursor=x",
+                                  "/events/0",
                                   "/events/99999999999999999999999", "/jobs/x?wait=-1", "/errors/UPPER"])  # fmt: skip
 def test_senseless_parameters_are_refused(api: Api, path: str) -> None:
     assert api.client.get(f"/api/v1{path}").status_code in (404, 422)
