@@ -71,7 +71,7 @@ def live(*, cluster: bool = False, **settings: str) -> Iterator[Live]:
                      "--log-level", "warning", "--timeout-graceful-shutdown", "2"]]  # fmt: skip
         if cluster:
             commands.append(["manage.py", "cluster"])
-        log = Path(scratch, "server.log").open("wb")
+        log = Path(scratch, "server.log").open("wb")  # noqa: SIM115  # closed with the children
         children = [subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, stdout=log, stderr=log)
                     for words in commands]  # fmt: skip
         try:

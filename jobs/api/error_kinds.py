@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
-from jobs.api.answers import Moment, Order, Text, answers
+from jobs.api.answers import Moment, Order, Text, Whole, answers
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
 from jobs.errors import NotFound

@@ -50,7 +50,8 @@ def furnish(server: Live) -> None:
 
 def command(server: Live, report: Path) -> list[str]:
     program = Path(sys.executable).with_name("schemathesis")
-    words = [str(program), "--config-file", str(CONFIG), "run", f"{server.url}/api/v1/openapi.json", "--header", f"Authorization: Bearer {server.token}",
+    words = [str(program), "--config-file", str(CONFIG), "run", f"{server.url}/api/v1/openapi.json",
+             "--header", f"Authorization: Bearer {server.token}",
              "--max-examples", str(CASES), "--workers", "2", "--continue-on-failure", "--report-ndjson-path", str(report),
              "--report", "ndjson", "--warnings", "off", "--no-color", "--request-timeout", "20"]  # fmt: skip
     for operation in ENDLESS:
