@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from adapters.process.spec import MARKER_NAME, Ending, Spec
-from adapters.process.sweep import kill_attempt, read_ending
+from adapters.process.sweep import kill_attempt, read_ending, read_pids
 from adapters.process.waiting import end, ended, how, readable, writable
 
 ENTRY = Path(__file__).with_name("shim_entry.py")
@@ -166,6 +166,7 @@ class Shim:
         self.ending = recorded or Ending(
             ended_by="lifeline",
             error=f"The shim died ({how(code)}) and left {swept.killed} processes, which were killed.",
+            started_at=float(read_pids(self._spec.attempt_dir).get("started_at", 0.0)),
             ended_at=time.time(),
             killed=swept.killed,
             survivors=swept.survivors,

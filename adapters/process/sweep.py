@@ -51,7 +51,7 @@ def processes_of(
     `sessions` are (session id, start time of its leader); `roots` are single processes. Both bring their descendants.
     Raises ValueError for a marker under 16 characters: it could match by accident.
     """
-    found = _find(marker, started_after, tuple(sessions), tuple(roots))
+    found = _find(marker, started_after, tuple(sessions), tuple(roots), (os.geteuid(),))
     return [Proc(p.pid, p.starttime, p.name) for p in found]
 
 
@@ -62,13 +62,18 @@ def kill_tree(
     roots: Iterable[Identity] = (),
     grace_s: float = 0.0,
     bound_s: float = 5.0,
+    uids: Iterable[int] | None = None,
 ) -> Swept:
-    """TERM, grace, KILL, and look again until nothing is left or `bound_s` is over. Never signals this process."""
+    """TERM, grace, KILL, and look again until nothing is left or `bound_s` is over. Never signals this process.
+
+    `uids` are the users that the marker and the sessions are looked for under; None is our own only.
+    """
     sessions, roots = tuple(sessions), tuple(roots)
+    owners = (os.geteuid(),) if uids is None else tuple(uids)
     begun = time.monotonic()
     known: set[Identity] = set()
     while True:
-        left = _find(marker, started_after, sessions, roots)
+        left = _find(marker, started_after, sessions, roots, owners)
         waited = time.monotonic() - begun
         if not left or waited > grace_s + bound_s:
             return Swept(len(known) - len(left), len(left), waited)
@@ -93,7 +98,9 @@ def kill_attempt(attempt_dir: str | os.PathLike[str], marker: str, grace_s: floa
     # A frozen shim holds its children; found now, before they are handed to somebody else.
     below = [p.key for p in tree.descendants([shim[0]])] if tree.alive(*shim) else []
     tree.send(*shim, signal.SIGKILL)
-    return kill_tree(marker, tool[1], sessions=[tool], roots=[tool, *outside, *below], grace_s=grace_s)
+    uids = {os.geteuid(), int(facts.get("uid", os.geteuid()))}
+    roots = [tool, *outside, *below]
+    return kill_tree(marker, tool[1], sessions=[tool], roots=roots, grace_s=grace_s, uids=uids)
 
 
 def read_pids(attempt_dir: str | os.PathLike[str]) -> dict[str, Any]:
@@ -113,8 +120,9 @@ def read_ending(attempt_dir: str | os.PathLike[str]) -> Ending | None:
         return None
 
 
-def _find(marker: str, since: int, sessions: tuple[Identity, ...], roots: tuple[Identity, ...]) -> list[tree.Proc]:
-    uids = (os.geteuid(),)
+def _find(
+    marker: str, since: int, sessions: tuple[Identity, ...], roots: tuple[Identity, ...], uids: tuple[int, ...]
+) -> list[tree.Proc]:
     found = {p.key: p for p in tree.marked(marker, since, uids)}
     found.update((p.key, p) for p in tree.in_sessions(sessions, uids))
     found.update((p.key, p) for pid, start in roots if tree.alive(pid, start) and (p := tree.look(pid)))

@@ -18,7 +18,16 @@ class Orders:
     def __init__(self, fd: int = STDIN) -> None:
         self.fd = fd
         self.ended = False
-        self._rest = b""
+        self._rest = bytearray()
+        self._kept: list[dict[str, Any]] = []
+
+    def keep(self, orders: "list[dict[str, Any]]") -> None:
+        """Orders that came together with the one that begins a run; `kept` gives them to the run."""
+        self._kept += orders
+
+    def kept(self) -> "list[dict[str, Any]]":
+        kept, self._kept = self._kept, []
+        return kept
 
     def read(self) -> "list[dict[str, Any]]":
         """Call when the pipe is readable. What is no order is passed over: a worker's slip must not kill a run."""
@@ -29,11 +38,14 @@ class Orders:
         except OSError:
             piece = b""
         self.ended = not piece or len(self._rest) > MAX_ORDER
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._rest += piece
+        if b"\n" not in piece:
+            return []
+        *lines, self._rest = self._rest.split(b"\n")
         return [order for line in lines if (order := _parse(line)) is not None]
 
 
-def _parse(line: bytes) -> "dict[str, Any] | None":
+def _parse(line: bytearray) -> "dict[str, Any] | None":
     try:
         order = json.loads(line)
     except (ValueError, RecursionError):

@@ -16,13 +16,14 @@ MAX_OUTSIDE = 500
 class Family:
     """Names the shim, the tool, and each process that left the tool's session and so would escape a sweep by it."""
 
-    def __init__(self, spec: "dict[str, Any]", pid: int, starttime: int, started_at: float) -> None:
+    def __init__(self, spec: "dict[str, Any]", pid: int, starttime: int, uid: int, started_at: float) -> None:
         self._directory, self._session = spec["attempt_dir"], pid
         shim = os.getpid()
         self._facts: dict[str, object] = {
             "pid": pid,
             "starttime": starttime,
             "session": pid,
+            "uid": uid,
             "shim_pid": shim,
             "shim_starttime": tree.starttime_of(shim),
             "boot_id": record.boot_id(),

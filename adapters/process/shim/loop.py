@@ -68,12 +68,13 @@ class Run:
         pid = spawn.start(self._spec, self._account, self._feed.reader, *self._output.writers)
         self._reaper.main_pid, started = pid, tree.starttime_of(pid)
         self._stopper.since_tick = started
-        self._family = Family(self._spec, pid, started, self._started_at)
+        self._family = Family(self._spec, pid, started, self._account.uids[-1], self._started_at)
         self._events.tell("started", pid=pid, starttime=started, shim_pid=os.getpid())
         self._feed.tool_started()
         self._output.tool_started()
         self._poll.register(self._orders.fd, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
+        self._obey(self._orders.kept(), time.monotonic())
 
     def _turn(self) -> None:
         now = time.monotonic()
@@ -96,7 +97,7 @@ class Run:
 
     def _handle(self, fd: int, now: float) -> None:
         if fd == self._orders.fd:
-            self._obey(now)
+            self._obey(self._orders.read(), now)
         elif fd == self._wakeup:
             self._take_signals(now)
         elif fd == self._feed.fd:
@@ -104,8 +105,8 @@ class Run:
         elif self._output.handle(fd, now):
             self._timers.output_came(now)
 
-    def _obey(self, now: float) -> None:
-        for order in self._orders.read():
+    def _obey(self, orders: "list[dict[str, Any]]", now: float) -> None:
+        for order in orders:
             if order.get("op") == "extend":
                 if seconds := _seconds(order.get("s"), 0.0):
                     self._timers.extend(seconds)

@@ -25,8 +25,10 @@ def main() -> None:
     while not orders.ended:
         if _wait(orders, wakeup):
             return
-        for order in orders.read():
+        came = orders.read()
+        for number, order in enumerate(came):
             if order.get("op") == "run" and isinstance(order.get("spec"), dict):
+                orders.keep(came[number + 1 :])
                 _carry_out(order["spec"], orders, events, wakeup)
                 return
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import signal
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.process import MARKER_NAME, EndedBy, LogFile, Shim, ShimError, read_ending, run_process
+from adapters.process.shim import tree
 from tests.adapters.process.conftest import Bench, log_of, wait_for
 
 
@@ -63,6 +65,15 @@ def test_a_million_lines_are_all_there(bench: Bench) -> None:
     log = LogFile(spec.attempt_dir)
     assert [line.raw for line in log.read_lines(765_432, 2)] == [b"765432", b"765433"]
     assert log.lines_total == 1_000_000
+
+
+def test_a_flood_of_lines_does_not_grow_the_shim(bench: Bench) -> None:
+    line = "a line of a hundred bytes, more or less, as a chatty test suite may write them for hours and hours"
+    spec = bench.spec(["sh", "-c", f"yes '{line}' | head -n 600000; sleep 30"], secrets=["not-in-there"])
+    shim = bench.shim(spec)
+    wait_for(lambda: LogFile(spec.attempt_dir).size == 600_000 * (len(line) + 1), 20)
+    status = Path(f"/proc/{shim.pid}/status").read_text()
+    assert int(status.split("VmHWM:")[1].split()[0]) < 40_000
 
 
 def test_output_without_line_breaks_is_kept(bench: Bench) -> None:
@@ -148,14 +159,17 @@ def test_limits_are_set_for_the_tool(bench: Bench) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may run a tool as somebody else")
-def test_a_tool_runs_as_another_user_and_still_dies_with_the_shim(bench: Bench) -> None:
-    spec = bench.spec(["sh", "-c", "id -un; sleep 30"], user="nobody", cwd="/")
+def test_a_tool_of_another_user_dies_with_the_shim_and_so_does_its_daemon(bench: Bench) -> None:
+    script = "trap '' TERM; id -un; setsid sh -c \"trap '' TERM; echo up; sleep 30; sleep 30\" & wait; sleep 30"
+    spec = bench.spec(["sh", "-c", script], user="nobody", cwd="/")
     shim = bench.shim(spec)
-    wait_for(lambda: (Path(spec.attempt_dir) / "output.log").exists() and log_of(spec) == b"nobody\n")
+    wait_for(lambda: (Path(spec.attempt_dir) / "output.log").exists() and log_of(spec) == b"nobody\nup\n")
     os.kill(shim.pid, signal.SIGKILL)
     ending = shim.wait(5)
     assert ending is not None
-    assert ending.ended_by == EndedBy.LIFELINE
+    assert (ending.ended_by, ending.survivors) == (EndedBy.LIFELINE, 0)
+    assert ending.killed >= 2
+    assert tree.marked(spec.marker, uids=(os.geteuid(), pwd.getpwnam("nobody").pw_uid)) == []
 
 
 def refused(bench: Bench, argv: list[str], **changes: object) -> str:
@@ -231,6 +245,17 @@ def test_an_attempt_that_has_its_ending_is_never_run_again(bench: Bench) -> None
     assert read_ending(spec.attempt_dir) == first
     assert log_of(spec) == b""
     assert (bench.root / "ran").read_text() == "once\n"
+
+
+def test_a_cancel_right_behind_the_start_is_not_lost(bench: Bench) -> None:
+    shim = bench.shim()
+    os.kill(shim.pid, signal.SIGSTOP)  # so that both orders wait in the pipe together
+    shim.start(bench.spec(["sleep", "60"]))
+    assert shim.cancel()
+    os.kill(shim.pid, signal.SIGCONT)
+    ending = shim.wait(5)
+    assert ending is not None
+    assert ending.ended_by == EndedBy.CANCEL
 
 
 def test_orders_that_make_no_sense_change_nothing(bench: Bench) -> None:
