@@ -90,9 +90,8 @@ def unlock_workstream(workstream: Workstream, *, by: str) -> Workstream:
 
 def _set_lock(workstream: Workstream, by: str, locked: bool, reason: str) -> Workstream:
     with db.atomic():
-        # A lock holds for the line of work, whatever run names it: it is lifted from every row of that name.
-        same = {"pk": workstream.pk} if locked else {"ws_id": workstream.ws_id}
-        rows = Workstream.objects.filter(**same)
+        # A lock holds for the line of work, whatever run names it.
+        rows = Workstream.objects.filter(ws_id=workstream.ws_id)
         rows.update(locked=locked, locked_reason=reason, updated_at=db.now())
         events.record(
             "workstream.locked" if locked else "workstream.unlocked",

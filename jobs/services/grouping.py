@@ -22,8 +22,8 @@ _NOISE = (
     (re.compile(r"\b[\w.-]+/[\w./-]+\.\w+"), "<path>"),
     (re.compile(r"\b0x[0-9a-f]+\b", re.I), "<hex>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.I), "<hash>"),
-    (re.compile(r"\b[\w-]*\d[\w-]*\d[\w-]*\b"), "<id>"),
-    (re.compile(r"[-+]?\b\d+(?:[.,]\d+)*\b%?"), "<n>"),
+    (re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*(?:ms|s|m|h|%|[kKMG]i?B|B)?(?![\w])"), "<n>"),
+    (re.compile(r"\b(?=[\w-]*[A-Za-z])[\w-]*\d[\w-]*\d[\w-]*\b"), "<id>"),
     (re.compile(r"\s+"), " "),
 )
 

@@ -1,0 +1,215 @@
+"""What a person may do to a job, in every state: it happens, or it is refused with the present state and a sentence."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from adapters.verdict import Reason, Verdict
+from jobs.errors import LockedWorkstream, NotFound, WrongState
+from jobs.models import Event, Job, Node, ToolControl
+from jobs.services import actions, controls
+from jobs.services.claim import Claimant, claim_next
+from jobs.services.settle import settle
+from jobs.services.waiting import explain
+from jobs.states import FINAL, AttemptStatus, CircuitState, JobStatus
+from tests.factories import make_attempt, make_document, make_job, make_workstream
+
+pytestmark = pytest.mark.django_db
+ME = Claimant("test-node", "test-node", ("default",), 99, 1, 1)
+
+
+def ended(status: JobStatus = JobStatus.FAILED, **fields: Any) -> Job:
+    spec = make_document(tool="claude", command={"exe": "claude", "args": ["-p", "Fix the greeting"]})
+    job = make_job(status=status, spec=spec, **fields)
+    make_attempt(job, AttemptStatus.FAILED, reason="exit_code", verdict={"summary": "it broke", "rule": "exit:1"})
+    return job
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+def test_cancel_stops_what_can_be_stopped_and_says_why_it_cannot(status: JobStatus) -> None:
+    job = make_job(status=status)
+    if status in FINAL:
+        with pytest.raises(WrongState, match="cannot be cancelled: it ended as"):
+            actions.cancel(job, by="mara")
+        assert not Event.objects.exists()
+        return
+    actions.cancel(job, by="mara")
+    job.refresh_from_db()
+    wanted = JobStatus.CANCELLING if status in (JobStatus.RUNNING, JobStatus.CANCELLING) else JobStatus.CANCELLED
+    assert job.status == wanted
+
+
+def test_cancelling_twice_is_no_error_and_one_event() -> None:
+    job = make_job(status=JobStatus.RUNNING)
+    actions.cancel(job, by="mara")
+    actions.cancel(job, by="jonas")
+    job.refresh_from_db()
+    assert job.cancelled_by == "mara"
+    assert Event.objects.filter(event_type="job.cancelling").count() == 1
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+def test_retry_makes_a_new_attempt_of_what_has_ended(status: JobStatus) -> None:
+    job = ended(status)
+    if status in FINAL or status in (JobStatus.QUARANTINED, JobStatus.RETRYING):
+        actions.retry(job, by="mara")
+        job.refresh_from_db()
+        assert (job.status, job.budget_from, job.finished_at) == ("queued", 1, None)
+    else:
+        with pytest.raises(WrongState):
+            actions.retry(job, by="mara")
+
+
+def test_retry_with_an_edited_command_runs_that_command_and_keeps_the_spec() -> None:
+    job = ended()
+    command = {"exe": "claude", "args": ["-p", "Fix it properly"]}
+    actions.retry(job, by="mara", command=command)
+    job.refresh_from_db()
+    assert job.document()["command"] == command
+    assert job.spec["command"]["args"] == ["-p", "Fix the greeting"]
+
+
+def test_escalating_by_hand_hands_the_story_to_the_other_tool() -> None:
+    job = ended()
+    actions.escalate(job, by="mara", tool="codex")
+    job.refresh_from_db()
+    assert (job.status, job.tool, job.hop, job.carried["cause"]) == ("queued", "codex", 1, "escalated by hand")
+    command = job.document()["command"]
+    assert command["exe"] == "codex"
+    said = " ".join([*command["args"], command.get("stdin") or ""])
+    assert "Fix the greeting" in said and "it broke" in said
+    attempt = claim_next(ME)
+    assert attempt is not None and attempt.escalated_from is not None
+
+
+def test_escalating_to_a_tool_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NotFound, match="codexx"):
+        actions.escalate(ended(), by="mara", tool="codexx")
+
+
+def test_a_locked_workstream_takes_no_retries_either() -> None:
+    job = ended()
+    controls.lock_workstream(job.workstream, by="mara")
+    with pytest.raises(LockedWorkstream):
+        actions.retry(job, by="mara")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"), [("approve", "completed"), ("reject", "rejected"), ("request_changes", "queued")]
+)
+def test_a_review_ends_in_its_verdict(verdict: str, status: str) -> None:
+    job = ended(JobStatus.REVIEW)
+    actions.review(job, by="mara", verdict=verdict, message="Add a test for it")
+    job.refresh_from_db()
+    assert job.status == status
+    if verdict == "request_changes":
+        assert "Add a test for it" in str(job.document()["command"])
+    with pytest.raises(WrongState, match="not in review"):
+        actions.review(job, by="mara", verdict=verdict)
+
+
+def test_an_unknown_verdict_is_refused() -> None:
+    with pytest.raises(WrongState, match="use approve, request_changes or reject"):
+        actions.review(ended(JobStatus.REVIEW), by="mara", verdict="maybe")
+
+
+def test_hold_and_release_a_queued_job() -> None:
+    job = make_job()
+    actions.hold(job, by="mara")
+    assert claim_next(ME) is None
+    actions.release(job, by="mara")
+    assert claim_next(ME) is not None
+
+
+def test_a_quarantined_job_can_be_closed() -> None:
+    job = ended(JobStatus.QUARANTINED)
+    actions.close(job, by="mara")
+    job.refresh_from_db()
+    assert job.status == "failed"
+
+
+# --- Why is it waiting ------------------------------------------------------------------------------------------------
+def waits(job: Job) -> str:
+    job.refresh_from_db()
+    found = explain(job)
+    assert found is not None
+    return f"{found.type}: {found.sentence}"
+
+
+def test_every_reason_to_wait_has_a_type_and_a_sentence() -> None:
+    Node.objects.create(name="n", host="n", pid=1, pid_started=1, queues=["default"], slots=1)
+    assert waits(make_job()) == "turn: It is next when a slot is free."
+    assert waits(make_job(queue="gpu")) == "no_worker: No worker takes jobs from queue gpu."
+    later = timezone.now().replace(hour=12, minute=5, second=7) + timedelta(days=1)
+    assert waits(make_job(status=JobStatus.RETRYING, not_before=later)).startswith(
+        "delay: Its next attempt starts at 12:05:07"
+    )
+    holder = make_job(status=JobStatus.RUNNING, repo_key="/srv/app", concurrency_key="gpu")
+    assert (
+        waits(make_job(repo_key="/srv/app"))
+        == f"repository: It waits: {holder.job_id} is writing in the same working tree."
+    )
+    assert waits(make_job(concurrency_key="gpu")) == "concurrency_key: It waits: gpu is in use."
+    controls.limit_tool("codex", 0, by="mara")
+    assert waits(make_job(tool="codex")) == "tool: It waits: codex is using all 0 of its slots."
+    controls.pause_tool("codex", by="mara")
+    assert waits(make_job(tool="codex")) == "tool: It waits: codex is paused."
+    controls.trip_circuit("gemini", by="mara")
+    assert waits(make_job(tool="gemini")) == "tool: It waits: the circuit of gemini is open."
+    controls.pause_queue("default", by="mara")
+    assert waits(make_job()) == "queue: It waits: queue default is paused."
+    held = make_job(status=JobStatus.WAITING, on_hold=True)
+    assert waits(held) == "hold: It is held."
+
+
+# --- The circuit breaker ----------------------------------------------------------------------------------------------
+def fail(reason: Reason, **details: Any) -> None:
+    make_job()
+    attempt = claim_next(ME)
+    assert attempt is not None
+    settle(attempt, Verdict(reason, "no key", "test", details={"permanent": True, **details}))
+
+
+def test_the_circuit_opens_after_failures_of_the_tool_and_a_good_trial_closes_it(settings: Settings) -> None:
+    settings.ENGINE_CIRCUIT_FAILURES = 3
+    for _ in range(2):
+        fail(Reason.INFRA, blames="tool")
+    fail(Reason.EXIT_CODE)  # the work failed: the tool itself works
+    assert ToolControl.objects.get().failures == 0
+    for _ in range(3):
+        fail(Reason.INFRA, blames="tool")
+    control = ToolControl.objects.get()
+    assert (control.circuit, control.last_failure) == (CircuitState.OPEN, "no key")
+    make_job()
+    assert claim_next(ME) is None
+    controls.try_tool_now("shell", by="mara")
+    trial = claim_next(ME)
+    assert trial is not None and claim_next(ME) is None
+    settle(trial, Verdict(Reason.OK, "done", "test"))
+    assert ToolControl.objects.get().circuit == CircuitState.CLOSED
+    assert Event.objects.filter(event_type="tool.circuit_closed").exists()
+
+
+def test_a_failed_trial_opens_the_circuit_again(settings: Settings) -> None:
+    settings.ENGINE_CIRCUIT_FAILURES = 1
+    fail(Reason.INFRA, blames="tool")
+    controls.try_tool_now("shell", by="mara")
+    fail(Reason.AUTH)
+    control = ToolControl.objects.get()
+    assert control.circuit == CircuitState.OPEN and control.retry_at is not None and control.retry_at > timezone.now()
+
+
+def test_what_is_the_jobs_own_fault_does_not_count_against_its_tool(settings: Settings) -> None:
+    settings.ENGINE_CIRCUIT_FAILURES = 1
+    fail(Reason.INFRA, blames="job")
+    assert not ToolControl.objects.exclude(circuit=CircuitState.CLOSED).exists()
+
+
+def test_a_lock_on_a_workstream_holds_for_its_name_and_can_be_lifted() -> None:
+    first, second = make_workstream("ws-x", "run-1"), make_workstream("ws-x", "run-2")
+    controls.lock_workstream(first, by="mara", reason="freeze")
+    second.refresh_from_db()
+    assert second.locked and second.locked_reason == "freeze"
