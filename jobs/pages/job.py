@@ -164,6 +164,7 @@ def tell_event(event: Event) -> Event:
     """The event with its state and one sentence of its payload."""
     said = event.payload_json
     state = str(said.get("new", "")) or event.event_type.partition(".")[2]
+    state = "queued" if state == "submitted" else state
     event.state = state if state in _STATES else "info"  # type: ignore[attr-defined]
     hidden = ("job_id", "old", "new")
     event.details = ", ".join(  # type: ignore[attr-defined]

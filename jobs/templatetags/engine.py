@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from jobs.access import NEEDS
 from jobs.pages import words
 
 register = template.Library()
@@ -60,6 +61,12 @@ def tone(state: str) -> str:
 @register.filter
 def word(state: str) -> str:
     return words.look(str(state)).word
+
+
+@register.filter
+def may(scope: str) -> str:
+    """What a scope allows, as the refusals say it."""
+    return NEEDS.get(scope, scope).capitalize()
 
 
 @register.filter
