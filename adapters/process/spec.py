@@ -51,6 +51,7 @@ class Spec:
     rlimits: Mapping[str, int | tuple[int, int]] | None = None  # {"nofile": 1024}, {"core": (0, 0)}
     user: str | None = None
     umask: int = 0o077
+    use_cgroup: bool = True  # a control group of the attempt's own, where the host allows one
 
     def __post_init__(self) -> None:
         if not self.argv or not self.argv[0]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.process.shim import record, tree
+from adapters.process.shim import cgroup, record, tree
 from adapters.process.spec import Ending
 
 Identity = tuple[int, int]  # pid, start time in clock ticks since boot
@@ -94,13 +94,28 @@ def kill_attempt(attempt_dir: str | os.PathLike[str], marker: str, grace_s: floa
     tool = (int(facts.get("pid", 0)), int(facts.get("starttime", 0)))
     if not facts or not shim[1]:  # without start times (no /proc) a pid proves nothing
         return kill_tree(marker, grace_s=grace_s)
-    outside = [(int(pid), int(start)) for pid, start in facts.get("outside", [])]
+    group = cgroup.find(str(facts.get("cgroup", "")), marker)
+    roots = [tool, *((int(pid), int(start)) for pid, start in facts.get("outside", [])), *_members(group)]
     # A frozen shim holds its children; found now, before they are handed to somebody else.
-    below = [p.key for p in tree.descendants([shim[0]])] if tree.alive(*shim) else []
+    roots += [p.key for p in tree.descendants([shim[0]])] if tree.alive(*shim) else []
     tree.send(*shim, signal.SIGKILL)
     uids = {os.geteuid(), int(facts.get("uid", os.geteuid()))}
-    roots = [tool, *outside, *below]
-    return kill_tree(marker, tool[1], sessions=[tool], roots=roots, grace_s=grace_s, uids=uids)
+    swept = kill_tree(marker, tool[1], sessions=[tool], roots=roots, grace_s=grace_s, uids=uids)
+    return swept if group is None else _empty(group, marker, swept)
+
+
+def _members(group: cgroup.ControlGroup | None) -> list[Identity]:
+    return [p.key for pid in group.pids() if (p := tree.look(pid))] if group else []
+
+
+def _empty(group: cgroup.ControlGroup, marker: str, swept: Swept) -> Swept:
+    """What was born in the group meanwhile goes at once; then the group itself."""
+    if left := [identity for identity in _members(group) if tree.alive(*identity)]:
+        group.kill()
+        again = kill_tree(marker, roots=left)
+        swept = Swept(swept.killed + again.killed, again.survivors, swept.seconds + again.seconds)
+    group.remove()
+    return swept
 
 
 def read_pids(attempt_dir: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,23 +1,35 @@
 """pid.json, kept true while the tool runs: with it the tree is found even when the shim was killed."""
 
 import os
+import time
 
 from . import record, tree
+from .cgroup import ControlGroup
 from .sink import LogError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-EVERY_S = 1.0
+EVERY_S = 0.25
+SHARE = 50  # a look at a large tree may take no more than a fiftieth of the time
 MAX_OUTSIDE = 500
 
 
 class Family:
     """Names the shim, the tool, and each process that left the tool's session and so would escape a sweep by it."""
 
-    def __init__(self, spec: "dict[str, Any]", pid: int, starttime: int, uid: int, started_at: float) -> None:
+    def __init__(
+        self,
+        spec: "dict[str, Any]",
+        pid: int,
+        starttime: int,
+        uid: int,
+        group: ControlGroup | None,
+        started_at: float,
+    ) -> None:
         self._directory, self._session = spec["attempt_dir"], pid
+        self._watches = tree.HAS_CHILDREN and group is None  # nothing leaves a control group
         shim = os.getpid()
         self._facts: dict[str, object] = {
             "pid": pid,
@@ -26,6 +38,7 @@ class Family:
             "uid": uid,
             "shim_pid": shim,
             "shim_starttime": tree.starttime_of(shim),
+            "cgroup": group.path if group else "",
             "boot_id": record.boot_id(),
             "started_at": started_at,
         }
@@ -33,12 +46,15 @@ class Family:
         self._look_at = 0.0
         self._write()
 
+    def next_in(self, now: float) -> float:
+        return max(0.0, self._look_at - now) if self._watches else EVERY_S * 60
+
     def refresh(self, now: float) -> None:
         """A full disk is no reason to stop here: the log will say so."""
-        if now < self._look_at or not tree.HAS_CHILDREN:
+        if now < self._look_at or not self._watches:
             return
-        self._look_at = now + EVERY_S
         found = sorted(p.key for p in tree.descendants([os.getpid()]) if p.sid != self._session)[:MAX_OUTSIDE]
+        self._look_at = now + max(EVERY_S, (time.monotonic() - now) * SHARE)
         if found != self._outside:
             self._outside = found
             try:

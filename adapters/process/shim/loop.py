@@ -6,7 +6,7 @@ import select
 import signal
 import time
 
-from . import ending, record, spawn, tree
+from . import cgroup, ending, record, spawn, tree
 from .channel import Events, Orders
 from .family import Family
 from .feed import Feed
@@ -65,10 +65,13 @@ class Run:
         self._end()
 
     def _start(self) -> None:
-        pid = spawn.start(self._spec, self._account, self._feed.reader, *self._output.writers)
+        if self._spec.get("use_cgroup", True):
+            self._stopper.group = cgroup.make(self._spec["marker"])
+        group = self._stopper.group
+        pid = spawn.start(self._spec, self._account, group, self._feed.reader, *self._output.writers)
         self._reaper.main_pid, started = pid, tree.starttime_of(pid)
         self._stopper.since_tick = started
-        self._family = Family(self._spec, pid, started, self._account.uids[-1], self._started_at)
+        self._family = Family(self._spec, pid, started, self._account.uids[-1], group, self._started_at)
         self._events.tell("started", pid=pid, starttime=started, shim_pid=os.getpid())
         self._feed.tool_started()
         self._output.tool_started()
@@ -83,6 +86,8 @@ class Run:
             wait = min(wait, self._stop_in)
         elif self._told != self._log.seen:
             wait = min(wait, max(0.0, self._told_at + PROGRESS_S - now))
+        if self._family is not None and not self._cause:
+            wait = min(wait, self._family.next_in(now))
         ready = self._poll.poll(0 if self._log.unread else wait * 1000)
         for fd, _ in ready:
             self._handle(fd, time.monotonic())
@@ -164,6 +169,8 @@ class Run:
         if self._output.error and self._cause == SELF_ENDED:
             self._cause, self._error = "log_error", self._output.error
         stop, log = self._stopper, self._log
+        if stop.group is not None:
+            stop.group.remove()
         told = ending.facts(self._spec, self._cause, self._error, self._started_at, self._started)
         told.update(exit_code=self._reaper.exit_code, signal=self._reaper.signal)
         told.update(killed=stop.killed, survivors=stop.survivors, stop_s=stop.took_s)

@@ -8,6 +8,7 @@ import select
 import signal
 
 from . import kernel
+from .cgroup import ControlGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Account:
         return (os.geteuid(),) if self.name is None else (os.geteuid(), self.uid)
 
 
-def start(spec: "dict[str, Any]", account: Account, stdin: int, stdout: int, stderr: int) -> int:
+def start(
+    spec: "dict[str, Any]", account: Account, group: ControlGroup | None, stdin: int, stdout: int, stderr: int
+) -> int:
     """Fork and exec; returns the pid once the new program image is in place."""
     told, tell = os.pipe()
     shim = os.getpid()
@@ -53,7 +56,7 @@ def start(spec: "dict[str, Any]", account: Account, stdin: int, stdout: int, std
     if pid == 0:
         stage = "set-up"
         try:
-            for stage in _become_tool(spec, account, shim, (stdin, stdout, stderr)):  # noqa: B007 - told below
+            for stage in _become_tool(spec, account, group, shim, (stdin, stdout, stderr)):  # noqa: B007 - told below
                 pass
         except BaseException as failure:
             number = failure.errno if isinstance(failure, OSError) else 0
@@ -68,9 +71,13 @@ def start(spec: "dict[str, Any]", account: Account, stdin: int, stdout: int, std
     return pid
 
 
-def _become_tool(spec: "dict[str, Any]", account: Account, shim: int, stdio: tuple[int, int, int]) -> "Any":
+def _become_tool(
+    spec: "dict[str, Any]", account: Account, group: ControlGroup | None, shim: int, stdio: tuple[int, int, int]
+) -> "Any":
     yield "session"
     os.setsid()
+    if group is not None:
+        group.enter()  # where that fails the tool runs outside, and is found by descent and marker
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if number not in (signal.SIGKILL, signal.SIGSTOP):

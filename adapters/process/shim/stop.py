@@ -4,6 +4,7 @@ import os
 import signal
 
 from . import tree
+from .cgroup import ControlGroup
 from .reaper import Reaper
 
 KILL_BOUND_S = 5.0  # what SIGKILL did not end by then hangs in the kernel: it is reported as a survivor
@@ -19,6 +20,7 @@ class Stopper:
         self._strays: list[tree.Proc] = []
         self._kill_at = self._bound = 0.0
         self._pause_s = 0.002
+        self.group: ControlGroup | None = None
         self.since_tick = 0  # the tool's start: nothing older is ever taken for a part of its tree
         self.begun_at: float | None = None
         self.cause = ""
@@ -69,6 +71,8 @@ class Stopper:
     def _alive(self) -> list[tree.Proc]:
         strays = [p for p in self._strays if tree.alive(*p.key)]
         found = {p.key: p for p in strays}
+        members = [p for pid in self.group.pids() if (p := tree.look(pid))] if self.group else []
+        found.update((p.key, p) for p in members if p.state not in tree.DEAD_STATES)
         found.update((p.key, p) for p in tree.descendants([os.getpid(), *(p.pid for p in strays)]))
         if not tree.HAS_PROC and not found and self._group_lives():
             found[self._reaper.main_pid, 0] = tree.Proc(self._reaper.main_pid, 0, "", "?", 0, self._reaper.main_pid, 0)
@@ -90,6 +94,8 @@ class Stopper:
 
     def _kill(self, left: list[tree.Proc]) -> None:
         self._signalled.update(p.key for p in left)
+        if self.group is not None:
+            self.group.kill()
         self._send(left, signal.SIGKILL)
 
     def _send(self, left: list[tree.Proc], number: int) -> None:

@@ -26,7 +26,7 @@ except KeyboardInterrupt:
 
 
 def worker(spec: Spec) -> "subprocess.Popen[str]":
-    names = ("argv", "env", "cwd", "marker", "grace_s", "dead_man_s")
+    names = ("argv", "env", "cwd", "marker", "grace_s", "dead_man_s", "use_cgroup")
     wish = {**{name: getattr(spec, name) for name in names}, "attempt_dir": str(spec.attempt_dir)}
     command = [sys.executable, "-c", WORKER, json.dumps(wish)]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
