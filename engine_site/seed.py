@@ -27,7 +27,9 @@ WORK = ("Retry client calls", "Split the refund service", "Rename legacy columns
         "Expose counters", "Rebase onto main", "Make the importer idempotent", "Mend the flaky clock test")  # fmt: skip
 
 
-def seed(count: int, progress: Callable[[int], object] = lambda done: None, chance: random.Random | None = None) -> None:
+def seed(
+    count: int, progress: Callable[[int], object] = lambda done: None, chance: random.Random | None = None
+) -> None:
     """Add `count` finished jobs spread over the last 80 days, oldest first, with runs, attempts, events and errors."""
     chance = chance or random.Random(count)  # noqa: S311 - sample rows
     now, stamp = timezone.now(), f"{timezone.now():%Y%m%d%H%M%S}"

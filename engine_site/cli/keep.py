@@ -42,8 +42,11 @@ def set_secret(name: Name) -> None:
 
 
 @secret.command()
-def grant(name: Name, tool: Annotated[str, typer.Option(help="The tool that may use it.")] = "",
-          repository: Annotated[str, typer.Option(help="The repository whose jobs may use it.")] = "") -> None:
+def grant(
+    name: Name,
+    tool: Annotated[str, typer.Option(help="The tool that may use it.")] = "",
+    repository: Annotated[str, typer.Option(help="The repository whose jobs may use it.")] = "",
+) -> None:
     """Let a tool, a repository's jobs, or that tool in that repository use it."""
     row = secret_store.grant(name, tool=tool, repository=repository, by=who())
     show.err.print(f"{name} is granted to {row}.", markup=False)
@@ -60,9 +63,18 @@ def remove_secret(name: Name) -> None:
 def list_secrets() -> None:
     """Names and grants; never values."""
     who()
-    rows = [{"name": row.name, "grants": ", ".join(map(str, row.grants.all())), "set_by": row.set_by,
-             "updated_at": row.updated_at.isoformat()} for row in Secret.objects.prefetch_related("grants")]
-    show.table({"name": "SECRET", "grants": "GRANTED TO", "set_by": "BY", "updated_at": "AGE"}, rows, "There is no secret.")
+    rows = [
+        {
+            "name": row.name,
+            "grants": ", ".join(map(str, row.grants.all())),
+            "set_by": row.set_by,
+            "updated_at": row.updated_at.isoformat(),
+        }
+        for row in Secret.objects.prefetch_related("grants")
+    ]
+    show.table(
+        {"name": "SECRET", "grants": "GRANTED TO", "set_by": "BY", "updated_at": "AGE"}, rows, "There is no secret."
+    )
 
 
 @secret.command()
@@ -99,11 +111,25 @@ def create_token(
 def list_tokens() -> None:
     """Everybody's tokens, without the tokens themselves."""
     who()
-    rows = [{"name": row.name, "prefix": row.prefix, "user": row.user.get_username(), "scopes": ", ".join(row.scopes),
-             "status": row.state, "last_used_at": row.last_used_at and row.last_used_at.isoformat()}
-            for row in ApiToken.objects.select_related("user")]
-    columns = {"name": "TOKEN", "prefix": "BEGINS", "user": "USER", "scopes": "SCOPES", "status": "STATE",
-               "last_used_at": "USED"}
+    rows = [
+        {
+            "name": row.name,
+            "prefix": row.prefix,
+            "user": row.user.get_username(),
+            "scopes": ", ".join(row.scopes),
+            "status": row.state,
+            "last_used_at": row.last_used_at and row.last_used_at.isoformat(),
+        }
+        for row in ApiToken.objects.select_related("user")
+    ]
+    columns = {
+        "name": "TOKEN",
+        "prefix": "BEGINS",
+        "user": "USER",
+        "scopes": "SCOPES",
+        "status": "STATE",
+        "last_used_at": "USED",
+    }
     show.table(columns, rows, "There is no token.")
 
 

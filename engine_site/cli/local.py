@@ -43,8 +43,10 @@ class Local:
         try:
             Job.objects.exists()
         except (OperationalError, ProgrammingError) as fault:
-            raise NoDatabase(f"The database {self.where()} cannot be used ({fault}); run: python manage.py migrate, or set "
-                             "ENGINE_URL to ask a server.") from None
+            raise NoDatabase(
+                f"The database {self.where()} cannot be used ({fault}); run: python manage.py migrate, or set "
+                "ENGINE_URL to ask a server."
+            ) from None
 
     def where(self) -> str:
         return str(settings.DATABASES["default"]["NAME"])
@@ -99,7 +101,9 @@ class Local:
         rows = StepAttempt.objects.filter(job=self._find(job_id)).order_by("-number")
         found = rows.filter(number=attempt).first() if attempt else rows.first()
         if found is None:
-            raise NotFound(f"Job {job_id} has no attempt {attempt}." if attempt else f"Job {job_id} has not started yet.")
+            raise NotFound(
+                f"Job {job_id} has no attempt {attempt}." if attempt else f"Job {job_id} has not started yet."
+            )
         yield from log_bytes.pieces(found, 0, log_bytes.size_of(found))
 
     def follow(self, job_id: str) -> Iterator[tuple[str, Any]]:

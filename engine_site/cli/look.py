@@ -23,8 +23,11 @@ Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 
 
 @app.command()
-def runs(status: Annotated[str, typer.Option(help="pending, running, completed, failed or cancelled")] = "",
-         limit: Limit = 30, as_json: Json = False) -> None:
+def runs(
+    status: Annotated[str, typer.Option(help="pending, running, completed, failed or cancelled")] = "",
+    limit: Limit = 30,
+    as_json: Json = False,
+) -> None:
     """List runs, newest first."""
     rows = backend().runs({"status": status} if status else {}, limit)
     columns = {"run_id": "RUN", "status": "STATUS", "created_at": "AGE", "title": "TITLE"}
@@ -32,12 +35,20 @@ def runs(status: Annotated[str, typer.Option(help="pending, running, completed, 
 
 
 @app.command()
-def errors(state: Annotated[str, typer.Option(help="open, muted or resolved")] = "", limit: Limit = 30,
-           as_json: Json = False) -> None:
+def errors(
+    state: Annotated[str, typer.Option(help="open, muted or resolved")] = "", limit: Limit = 30, as_json: Json = False
+) -> None:
     """List kinds of errors."""
     rows = backend().errors({"state": state} if state else {}, limit)
-    columns = {"signature": "SIGNATURE", "state": "STATE", "count": "COUNT", "tool": "TOOL", "category": "CATEGORY",
-               "last_seen_at": "LAST", "message": "MESSAGE"}
+    columns = {
+        "signature": "SIGNATURE",
+        "state": "STATE",
+        "count": "COUNT",
+        "tool": "TOOL",
+        "category": "CATEGORY",
+        "last_seen_at": "LAST",
+        "message": "MESSAGE",
+    }
     show.as_json(rows) if as_json else show.table(columns, rows, "There is no error.")
 
 
@@ -45,14 +56,24 @@ def errors(state: Annotated[str, typer.Option(help="open, muted or resolved")] =
 def tools(as_json: Json = False) -> None:
     """List tools: which are there, which are paused, what runs."""
     rows = backend().tools()
-    columns = {"name": "TOOL", "available_here": "HERE", "paused": "PAUSED", "circuit": "CIRCUIT", "limit": "LIMIT",
-               "running": "RUNNING", "queued": "QUEUED", "path": "PATH"}
+    columns = {
+        "name": "TOOL",
+        "available_here": "HERE",
+        "paused": "PAUSED",
+        "circuit": "CIRCUIT",
+        "limit": "LIMIT",
+        "running": "RUNNING",
+        "queued": "QUEUED",
+        "path": "PATH",
+    }
     show.as_json(rows) if as_json else show.table(columns, rows, "There is no tool.")
 
 
 @app.command()
-def check(files: Annotated[list[Path], typer.Argument(help="Job documents; - reads standard input.", metavar="FILE...")],
-          as_json: Json = False) -> None:
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Job documents; - reads standard input.", metavar="FILE...")],
+    as_json: Json = False,
+) -> None:
     """Say what is wrong with job documents; nothing is submitted."""
     engine = backend()
     reports = {str(path): engine.check(read(path), Path.cwd()) for path in files}

@@ -10,7 +10,9 @@ from engine_site.seed import seed as plant
 
 
 @app.command()
-def seed(jobs: Annotated[int, typer.Option(min=1, max=5_000_000, help="How many finished jobs to add.")] = 10_000) -> None:
+def seed(
+    jobs: Annotated[int, typer.Option(min=1, max=5_000_000, help="How many finished jobs to add.")] = 10_000,
+) -> None:
     """Fill the database with finished sample jobs, in bulk, to see Engine with a long history."""
     with Progress(transient=True) as progress:
         bar = progress.add_task("Seeding", total=jobs)

@@ -69,13 +69,21 @@ def job(row: Mapping[str, Any]) -> None:
         out.print(f"  {row['summary']}", markup=False)
     if row.get("waiting"):
         out.print(f"  {row['waiting']['sentence']}", markup=False)
-    out.print(f"  run {row['run_id']}, workstream {row['workstream_id']}, submitted {age(row['created_at'])} ago by "
-              f"{row['submitted_by'] or 'nobody'}", markup=False)
+    out.print(
+        f"  run {row['run_id']}, workstream {row['workstream_id']}, submitted {age(row['created_at'])} ago by "
+        f"{row['submitted_by'] or 'nobody'}",
+        markup=False,
+    )
     for attempt in row.get("attempts") or []:
         code = "" if attempt["exit_code"] is None else f", exit code {attempt['exit_code']}"
         why = f": {attempt['summary']}" if attempt["summary"] else ""
-        out.print(f"  attempt {attempt['number']} with {attempt['tool']}: ", coloured(attempt["status"]),
-                  f" after {attempt['duration_s']:.1f} s{code}{why}", sep="", markup=False)
+        out.print(
+            f"  attempt {attempt['number']} with {attempt['tool']}: ",
+            coloured(attempt["status"]),
+            f" after {attempt['duration_s']:.1f} s{code}{why}",
+            sep="",
+            markup=False,
+        )
 
 
 def problems(found: Sequence[Mapping[str, Any]], tone: str = "red") -> None:

@@ -77,9 +77,12 @@ def _follow(engine: Backend, job_id: str) -> dict[str, Any]:
 
 
 @app.command()
-def status(job_id: JobId, wait: Annotated[bool, typer.Option("--wait", help="Wait for the end.")] = False,
-           timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
-           as_json: Json = False) -> None:
+def status(
+    job_id: JobId,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    as_json: Json = False,
+) -> None:
     """Show one job: its state, why, and its attempts."""
     engine = backend()
     job = _wait(engine, job_id, timeout) if wait else engine.job(job_id)
@@ -90,7 +93,9 @@ def status(job_id: JobId, wait: Annotated[bool, typer.Option("--wait", help="Wai
 
 @app.command("list")
 def list_jobs(
-    status: Annotated[str, typer.Option(help="States, or active, final, attention, unsuccessful; commas between.")] = "",
+    status: Annotated[
+        str, typer.Option(help="States, or active, final, attention, unsuccessful; commas between.")
+    ] = "",
     tool: Annotated[str, typer.Option(help="Tools, commas between.")] = "",
     run: Annotated[str, typer.Option(help="Runs, commas between.")] = "",
     workstream: Annotated[str, typer.Option(help="Workstreams, commas between.")] = "",
@@ -110,9 +115,11 @@ def list_jobs(
 
 
 @app.command()
-def logs(job_id: JobId,
-         follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
-         attempt: Annotated[int, typer.Option(min=0, help="Number of the attempt; 0 means the latest.")] = 0) -> None:
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    attempt: Annotated[int, typer.Option(min=0, help="Number of the attempt; 0 means the latest.")] = 0,
+) -> None:
     """Print a job's log."""
     engine = backend()
     if follow:
@@ -136,15 +143,21 @@ JobIds = Annotated[list[str], typer.Argument(help="Jobs' ids.", metavar="JOB..."
 
 
 @app.command()
-def cancel(job_ids: JobIds, grace: Annotated[float | None, typer.Option(min=0, help="Seconds before killing.")] = None,
-           as_json: Json = False) -> None:
+def cancel(
+    job_ids: JobIds,
+    grace: Annotated[float | None, typer.Option(min=0, help="Seconds before killing.")] = None,
+    as_json: Json = False,
+) -> None:
     """Stop jobs and everything that they started."""
     _act(job_ids, "cancel", as_json, {} if grace is None else {"grace_seconds": grace})
 
 
 @app.command()
-def retry(job_ids: JobIds, command: Annotated[str, typer.Option(help='Another command: {"exe": …, "args": […]}')] = "",
-          as_json: Json = False) -> None:
+def retry(
+    job_ids: JobIds,
+    command: Annotated[str, typer.Option(help='Another command: {"exe": …, "args": […]}')] = "",
+    as_json: Json = False,
+) -> None:
     """Make a new attempt now."""
     order: dict[str, Any] = {}
     if command:
@@ -156,8 +169,9 @@ def retry(job_ids: JobIds, command: Annotated[str, typer.Option(help='Another co
 
 
 @app.command()
-def escalate(job_ids: JobIds, to: Annotated[str, typer.Option("--to", help="The tool that shall try.")],
-             as_json: Json = False) -> None:
+def escalate(
+    job_ids: JobIds, to: Annotated[str, typer.Option("--to", help="The tool that shall try.")], as_json: Json = False
+) -> None:
     """Let another tool try, told what the last attempt met."""
     _act(job_ids, "escalate", as_json, {"tool": to})
 
@@ -175,8 +189,11 @@ def release(job_ids: JobIds, as_json: Json = False) -> None:
 
 
 @app.command()
-def review(job_id: JobId, verdict: Annotated[str, typer.Argument(help="approve, request_changes or reject")],
-           message: Annotated[str, typer.Option("--message", "-m", help="What the next attempt is told.")] = "",
-           as_json: Json = False) -> None:
+def review(
+    job_id: JobId,
+    verdict: Annotated[str, typer.Argument(help="approve, request_changes or reject")],
+    message: Annotated[str, typer.Option("--message", "-m", help="What the next attempt is told.")] = "",
+    as_json: Json = False,
+) -> None:
     """Judge a job in review."""
     _act([job_id], "review", as_json, {"verdict": verdict, "message": message})

@@ -43,7 +43,7 @@ def tick() -> None:
         _guarded(partial(_look_after, attempt))
     for job in Job.objects.filter(status=JobStatus.RETRYING, not_before__lte=db.now()).order_by("not_before")[:200]:
         _guarded(partial(move, job, JobStatus.QUEUED))
-    for job in Job.objects.filter(status=JobStatus.QUEUED, expires_at__lte=db.now())[:200]:
+    for job in Job.objects.filter(status=JobStatus.QUEUED, attempts_made=0, expires_at__lte=db.now())[:200]:
         _guarded(partial(_expire, job))
     keep_awake()
     if time.monotonic() - _healed_at > HEAL_S:
