@@ -75,7 +75,8 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
 Moment = Annotated[
     AwareDatetime, Field(strict=False), AfterValidator(_within_reach), BeforeValidator(_written_out)
 ]  # fmt: skip
-Whole = Annotated[int, Field(strict=False), BeforeValidator(_a_number)]  # 3.0 is a whole number in JSON
+# For whole numbers, together with Field(strict=False): 3.0 is one in JSON, true and "3" are none.
+WHOLE = BeforeValidator(_a_number)
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 RowId = Annotated[int, Field(ge=1, le=2**53)]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
-from jobs.api.answers import Moment, Order, Text, Whole, answers
+from jobs.api.answers import WHOLE, Moment, Order, Text, answers
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.paging import Page, PageQuery, Sparse, one, page
 from jobs.errors import NotFound
@@ -16,6 +16,7 @@ from jobs.services import controls
 from jobs.states import ErrorState
 
 router = Router(tags=["errors"])
+More = Annotated[int, Field(strict=False, ge=1, le=1_000_000), WHOLE]
 Signature = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -52,7 +53,7 @@ class ErrorsQuery(PageQuery):
 
 class MuteIn(Order):
     until: Moment | None = Field(None, description="quiet until then")
-    more: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = Field(None, description="quiet until it was seen so often again")
+    more: More | None = Field(None, description="quiet until it was seen so often again")
 
 
 @router.get("", auth=READ, operation_id="errors_list", summary="List kinds of errors", response=answers(Page[ErrorOut]))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Header, Query, Router
@@ -17,6 +17,7 @@ from jobs.errors import NotFound
 from jobs.models import Event
 from jobs.services.follow import follow_events
 
+EventNumber = Annotated[int, Field(ge=0, le=2**53, description="0 tells everything from the first event on")]
 router = Router(tags=["events"])
 
 
@@ -41,7 +42,7 @@ def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
 
 
 @router.get("/stream", auth=READ, operation_id="events_stream", summary="Follow the events", response=answers(str))
-def stream(request: HttpRequest, after: RowId | None = None, last_event_id: Header[ResumeAt | None] = None) -> Any:
+def stream(request: HttpRequest, after: EventNumber | None = None, last_event_id: Header[ResumeAt | None] = None) -> Any:
     """Server-sent events: every change as it happens; resumes after Last-Event-ID, or after the event `after`."""
     caller = actor(request)
     if last_event_id and last_event_id.isdecimal():

@@ -9,7 +9,7 @@ from ninja import Body, Router, Schema
 from pydantic import Field, StringConstraints
 
 from adapters import registry
-from jobs.api.answers import Order, Whole, answers
+from jobs.api.answers import WHOLE, Order, answers
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.errors import NotFound
 from jobs.models import Job, Node, ToolControl
@@ -19,7 +19,7 @@ from jobs.states import ALIVE, CircuitState, JobStatus
 router = Router(tags=["tools"])
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Reason = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-Limit = Annotated[Whole, Field(ge=0, le=10_000)]
+Limit = Annotated[int, Field(strict=False, ge=0, le=10_000), WHOLE]
 
 
 class ToolOut(Schema):
