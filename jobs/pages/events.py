@@ -20,7 +20,7 @@ from jobs.pages.door import Visit, page
 from jobs.pages.job import tell_event
 from jobs.pages.jobs import _number
 
-PAGE = 100
+PAGE = 60
 NEW_CAP = 99
 EXPORTED = 100_000
 BATCH = 200

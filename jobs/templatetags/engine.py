@@ -27,12 +27,14 @@ def icon(name: str, label: str = "", css: str = "i") -> SafeString:
 
 @register.simple_tag
 def status(state: str, form: str = "", word: str = "") -> SafeString:
-    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere."""
+    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere, "narrow" where it
+    does so on wide screens only."""
     look = words.look(str(state))
     word = word or look.word
     css = "i spin" if look.spin else "i"
-    if form == "glyph":
-        return format_html('<span class="st" data-s="{}">{}</span>', look.tone, icon(look.glyph, word, css))
+    if form in ("glyph", "narrow"):
+        narrow = " narrow" if form == "narrow" else ""
+        return format_html('<span class="st{}" data-s="{}">{}</span>', narrow, look.tone, icon(look.glyph, word, css))
     kind = "st pill" if form == "pill" else "st"
     return format_html('<span class="{}" data-s="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
 
@@ -89,7 +91,7 @@ def since(moment: datetime | None) -> SafeString:
     if moment is None:
         return mark_safe("–")
     passed = words.duration((timezone.now() - moment).total_seconds())
-    return format_html('<time data-since="{}" title="since {}">{}</time>', _iso(moment), _full(moment), passed)
+    return format_html('<time data-since="{}" title="{}">{}</time>', _iso(moment), _full(moment), passed)
 
 
 @register.simple_tag
@@ -111,11 +113,11 @@ def clock(moment: datetime | None) -> SafeString:
 
 
 def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")[:-5] + "Z"
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _full(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 @register.filter

@@ -49,7 +49,7 @@ def test_pages_pass_axe_and_fit(site: Site, browser: Browser, signed_in: object,
         if size > (WINDOWS if name.startswith("log") else LIGHTEST):
             faults.append(f"{name}: {size} bytes of HTML")
     context.close()
-    assert faults == []
+    assert not faults, "\n".join(faults)
 
 
 def test_pages_fit_320_px(site: Site, browser: Browser, signed_in: object) -> None:
