@@ -26,6 +26,7 @@ class ApiToken(models.Model):
 
     class Meta:
         db_table = "api_tokens"
+        verbose_name, verbose_name_plural = "API token", "API tokens"
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(name="token_name_once_per_user", fields=["user", "name"])]
 

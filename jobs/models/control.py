@@ -14,6 +14,7 @@ class QueueControl(models.Model):
 
     class Meta:
         db_table = "queues"
+        verbose_name, verbose_name_plural = "queue", "queues"
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -35,6 +36,7 @@ class ToolControl(models.Model):
 
     class Meta:
         db_table = "tools"
+        verbose_name, verbose_name_plural = "tool", "tools"
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(name="tool_circuit_known", condition=Q(circuit__in=CircuitState.values)),

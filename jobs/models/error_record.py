@@ -35,6 +35,7 @@ class ErrorRecord(models.Model):
 
     class Meta:
         db_table = "errors"
+        verbose_name, verbose_name_plural = "kind of error", "kinds of errors"
         ordering = ["-last_seen_at"]
         constraints = [models.CheckConstraint(name="error_state_known", condition=Q(state__in=ErrorState.values))]
         indexes = [models.Index(name="error_by_state", fields=["state", "-last_seen_at"])]

@@ -148,6 +148,7 @@ class Dependency(models.Model):
 
     class Meta:
         db_table = "job_dependencies"
+        verbose_name, verbose_name_plural = "dependency", "dependencies"
         constraints = [
             models.UniqueConstraint(name="dependency_once", fields=["job", "needs", "needs_workstream"]),
             models.CheckConstraint(name="dependency_not_on_itself", condition=~Q(job=F("needs"))),

@@ -20,6 +20,7 @@ class Node(models.Model):
 
     class Meta:
         db_table = "nodes"
+        verbose_name, verbose_name_plural = "worker", "workers"
         ordering = ["name"]
 
     def __str__(self) -> str:

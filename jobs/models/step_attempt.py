@@ -67,6 +67,7 @@ class StepAttempt(models.Model):
 
     class Meta:
         db_table = "step_attempts"
+        verbose_name, verbose_name_plural = "attempt", "attempts"
         ordering = ["job", "number"]
         constraints = [
             models.UniqueConstraint(name="attempt_number_once_per_job", fields=["job", "number"]),

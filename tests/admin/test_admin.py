@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -149,3 +150,51 @@ def test_staff_without_the_permission_neither_see_secrets_nor_act(client: Client
     run_action(client, Job, "cancel", job)
     job.refresh_from_db()
     assert job.status == "queued"
+
+
+def person_form(user: User, **changes: Any) -> dict[str, Any]:
+    joined = user.date_joined
+    return {"username": user.username, "is_active": "on", "date_joined_0": f"{joined:%Y-%m-%d}",
+            "date_joined_1": f"{joined:%H:%M:%S}", **changes}  # fmt: skip
+
+
+@pytest.fixture
+def keeper(client: Client) -> Client:
+    """An administrator who is no superuser."""
+    user = make_user("keeper", role="admin")
+    user.is_staff = True
+    user.save()
+    client.force_login(user)
+    return client
+
+
+def test_an_administrator_gives_roles_and_it_is_on_record(keeper: Client) -> None:
+    user, role = make_user("mara"), Group.objects.get(name="operator")
+    page = reverse("admin:auth_user_change", args=[user.pk])
+    assert keeper.post(page, person_form(user, groups=[role.pk])).status_code == 302
+    assert list(user.groups.all()) == [role]
+    event = Event.objects.get(event_type="admin.changed")
+    assert (event.actor, "operator" in str(event.payload_json["after"])) == ("keeper", True)
+
+
+def test_nobody_lifts_themselves_above_their_place(keeper: Client) -> None:
+    me, root = User.objects.get(username="keeper"), make_user("root", admin=True)
+    page = reverse("admin:auth_user_change", args=[me.pk])
+    keeper.post(page, person_form(me, is_superuser="on", is_staff="on", groups=[group.pk for group in me.groups.all()]))
+    me.refresh_from_db()
+    assert not me.is_superuser
+    assert keeper.post(reverse("admin:auth_user_change", args=[root.pk]), person_form(root)).status_code == 403
+    taken = keeper.post(reverse("admin:auth_user_password_change", args=[root.pk]), {"password1": "x", "password2": "x"})
+    assert taken.status_code == 403
+    role = Group.objects.get(name="admin")
+    before = role.permissions.count()
+    keeper.post(reverse("admin:auth_group_change", args=[role.pk]), {"name": "admin", "permissions": [1, 2, 3]})
+    assert role.permissions.count() == before
+
+
+def test_a_changed_password_is_on_record_without_the_password(root: Client) -> None:
+    user = make_user("mara")
+    root.post(reverse("admin:auth_user_password_change", args=[user.pk]), {
+        "password1": "battery staple correct", "password2": "battery staple correct", "usable_password": "true"})  # fmt: skip
+    event = Event.objects.get(event_type="admin.password_changed")
+    assert (event.actor, "battery" in str(event.payload_json)) == ("root", False)
