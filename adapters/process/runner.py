@@ -19,7 +19,7 @@ SEND_BOUND_S = 10.0
 # The shim itself ends within its kill bound after its life line is cut; then it is taken for frozen.
 END_BOUND_S = 8.0
 # What a bare interpreter needs, and the marker of an outer attempt, so that a run inside a run is swept with it.
-SHIM_ENV = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", MARKER_NAME)
+SHIM_ENV = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", MARKER_NAME)
 
 
 class ShimError(RuntimeError):

@@ -11,6 +11,7 @@ MARKER_NAME = "ENGINE_ATTEMPT_MARKER"
 # A short marker could be matched by accident; a sweep by an accidental marker kills somebody else's processes.
 MARKER_MIN = 16
 DEFAULT_LOG_BYTES = 200_000_000
+MAX_STDIN = 32_000_000  # the shim takes orders up to 64 MB; base64 and arguments come on top
 
 Streams = Literal["merged", "split"]
 
@@ -60,6 +61,8 @@ class Spec:
             raise ValueError(f"marker must be {MARKER_MIN} or more printable characters without blanks")
         if self.streams not in ("merged", "split"):
             raise ValueError(f"streams is {self.streams!r}: use 'merged' or 'split'")
+        if self.stdin is not None and len(self.stdin) > MAX_STDIN:
+            raise ValueError(f"stdin has {len(self.stdin)} bytes, more than {MAX_STDIN}: let the tool read a file")
         if self.max_log_bytes < 1:
             raise ValueError("max_log_bytes must be at least 1")
         for name in ("timeout_s", "idle_timeout_s", "dead_man_s"):
@@ -75,6 +78,8 @@ class Spec:
         wire["env"] = {**self.env, MARKER_NAME: self.marker}
         wire["attempt_dir"] = os.path.abspath(self.attempt_dir)  # noqa: PTH100 - str in, str out
         wire["copy_to"] = None if self.copy_to is None else os.path.abspath(self.copy_to)  # noqa: PTH100
+        wire["copy_roots"] = [os.path.abspath(root) for root in self.copy_roots]  # noqa: PTH100
+        wire["cwd"] = os.path.abspath(self.cwd)  # noqa: PTH100
         wire["rlimits"] = dict(self.rlimits or {})
         wire["stdin_b64"] = None if self.stdin is None else base64.b64encode(self.stdin).decode("ascii")
         return wire

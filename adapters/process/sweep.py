@@ -76,7 +76,7 @@ def kill_tree(
         left = _find(marker, started_after, sessions, roots, owners)
         waited = time.monotonic() - begun
         if not left or waited > grace_s + bound_s:
-            return Swept(len(known) - len(left), len(left), waited)
+            return Swept(len(known - {proc.key for proc in left}), len(left), waited)
         for proc in left:
             if waited >= grace_s:
                 tree.send(proc.pid, proc.starttime, signal.SIGKILL)
