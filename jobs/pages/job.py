@@ -167,6 +167,8 @@ def tell_event(event: Event) -> Event:
     state = "queued" if state == "submitted" else state
     event.state = state if state in _STATES else "info"  # type: ignore[attr-defined]
     hidden = ("job_id", "old", "new")
+    subject = next((said[key] for key in ("tool", "worker", "queue", "token", "secret", "message") if said.get(key)), "")
+    event.subject = str(subject or event.ws_id or "Engine")[:120]  # type: ignore[attr-defined]
     event.details = ", ".join(  # type: ignore[attr-defined]
         f"{key.replace('_', ' ')} {value}" for key, value in said.items()
         if key not in hidden and value not in ("", None, [], {}) and not isinstance(value, dict)
