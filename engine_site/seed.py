@@ -95,7 +95,7 @@ def _attempt(job: Job, kinds: list[ErrorRecord], chance: random.Random) -> StepA
     success = job.status == JobStatus.COMPLETED
     return StepAttempt(
         run_id=job.run_id, ws_id=job.spec["workstream_id"], step_name=job.tool, status=status, job=job, number=1, fence=1,
-        started_at=job.started_at, completed_at=job.finished_at, reason=job.reason, exit_code=0 if success else 1,
+        started_at=job.started_at or job.created_at, completed_at=job.finished_at, reason=job.reason, exit_code=0 if success else 1,
         result_json={"job_id": job.job_id, "exit_code": 0 if success else 1, "success": success}, node="sample",
         host="sample", marker=job.job_id, log_lines=chance.randrange(5, 4000), log_bytes=chance.randrange(500, 400_000),
         error=chance.choice(kinds) if job.status == JobStatus.FAILED else None,
@@ -104,5 +104,5 @@ def _attempt(job: Job, kinds: list[ErrorRecord], chance: random.Random) -> StepA
 
 def _events(job: Job) -> Iterator[Event]:
     for word, at in (("submitted", job.created_at), ("running", job.started_at), (job.status, job.finished_at)):
-        yield Event(timestamp=at, run_id=job.run_id, ws_id=job.spec["workstream_id"], event_type=f"job.{word}", job=job,
+        yield Event(timestamp=at or job.created_at, run_id=job.run_id, ws_id=job.spec["workstream_id"], event_type=f"job.{word}", job=job,
                     payload_json={"job_id": job.job_id}, actor="engine")  # fmt: skip

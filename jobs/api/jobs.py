@@ -140,7 +140,7 @@ def check_job(request: HttpRequest) -> Any:
 @router.get("", auth=READ, operation_id="jobs_list", summary="List jobs", response=answers(Page[JobOut]))
 def list_jobs(request: HttpRequest, query: Query[JobsQuery]) -> Any:
     """Jobs that the caller may see, newest first."""
-    rows = query.as_filter().apply(actor(request).jobs()).select_related("workstream").defer("spec", "next_command")
+    rows = query.as_filter().apply(actor(request).jobs()).for_list()
     return page(request, rows, JobOut, query)
 
 

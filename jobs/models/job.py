@@ -10,6 +10,8 @@ from jobs.states import ALIVE, FINAL, JobStatus, Priority
 if TYPE_CHECKING:
     from jobs.models.step_attempt import StepAttempt
 
+FAILURES = (JobStatus.FAILED, JobStatus.TIMEOUT)
+
 
 class JobQuerySet(models.QuerySet["Job"]):
     def unfinished(self) -> "JobQuerySet":
@@ -19,8 +21,21 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Queued jobs, best first: priority with ageing is folded into `rank` when a job is queued."""
         return self.filter(status=JobStatus.QUEUED).order_by("rank", "id")
 
+    def alive(self) -> "JobQuerySet":
+        """Jobs whose attempt may own processes; limits are counted from them."""
+        return self.filter(status__in=ALIVE)
+
+    def delayed(self) -> "JobQuerySet":
+        return self.filter(status=JobStatus.RETRYING).order_by("not_before")
+
+    def latest_failures(self, count: int) -> list["Job"]:
+        """The last `count` that failed or timed out. One look per state: each reads its index from the end."""
+        found = [job for status in FAILURES for job in self.filter(status=status).order_by("-finished_at")[:count]]
+        return sorted(found, key=lambda job: job.finished_at or job.updated_at, reverse=True)[:count]
+
     def for_list(self) -> "JobQuerySet":
-        return self.select_related("workstream").defer("spec", "next_command")
+        # Prefetched, not joined: SQLite would sometimes read all workstreams first and sort the jobs of each.
+        return self.prefetch_related("workstream").defer("spec", "next_command")
 
 
 class Job(models.Model):
@@ -98,8 +113,8 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            # The claim reads the best queued jobs; history never enters this index.
-            models.Index(name="job_claim", fields=["rank", "id"], condition=Q(status=JobStatus.QUEUED)),
+            # The claim reads the best queued jobs in order. Not a partial index: SQLite would rather sort them all.
+            models.Index(name="job_claim", fields=["status", "rank", "id"]),
             # Limits are counted from the jobs that hold processes.
             models.Index(name="job_alive", fields=["tool", "repo_key"], condition=Q(status__in=ALIVE)),
             # Upkeep promotes delayed jobs.
@@ -110,6 +125,10 @@ class Job(models.Model):
             models.Index(name="job_by_run", fields=["run", "status"]),
             models.Index(name="job_by_workstream", fields=["workstream", "-id"]),
             models.Index(name="job_by_submitter", fields=["submitted_by", "-id"]),
+            # The latest failures.
+            models.Index(name="job_by_end", fields=["status", "-finished_at"]),
+            # How much came into a queue lately.
+            models.Index(name="job_by_arrival", fields=["-created_at"]),
             models.Index(name="job_by_finish", fields=["-finished_at"], condition=Q(finished_at__isnull=False)),
         ]
 

@@ -110,8 +110,7 @@ def _elapsed(attempt: StepAttempt, known: Usual | None, now: Any) -> dict[str, A
 
 
 def trouble(now: Now) -> dict[str, Any]:
-    bad = (JobStatus.FAILED, JobStatus.TIMEOUT)
-    return {"failures": list(now.actor.jobs().filter(status__in=bad).order_by("-finished_at").defer("spec")[:5])}
+    return {"failures": now.actor.jobs().defer("spec").latest_failures(5)}
 
 
 def people(now: Now) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from jobs import db
 from jobs.models import Job, QueueControl, ToolControl
 from jobs.models.job import JobQuerySet
-from jobs.states import ALIVE, CircuitState
+from jobs.states import CircuitState
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Limits:
     @classmethod
     def read(cls) -> "Limits":
         limits, tools, queues = cls(), Counter[str](), Counter[str]()
-        alive = Job.objects.filter(status__in=ALIVE).values_list(
+        alive = Job.objects.alive().values_list(
             "job_id", "tool", "queue", "repo_key", "exclusive", "concurrency_key"
         )
         for job_id, tool, queue, repo, exclusive, key in alive:

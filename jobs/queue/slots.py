@@ -4,13 +4,12 @@ from django.conf import settings
 
 from jobs.models import Job, Node, StepAttempt
 from jobs.queue.limits import Limits
-from jobs.states import JobStatus
 
 
 def startable(most: int = 1) -> int:
     """How many jobs could start on this node now, at most `most`."""
     queues, node = settings.ENGINE_QUEUES, settings.ENGINE_NODE
-    if not Job.objects.filter(status=JobStatus.QUEUED, queue__in=queues).exists():
+    if not Job.objects.claimable().filter(queue__in=queues).exists():
         return 0
     if Node.objects.filter(name=node, draining=True).exists():
         return 0

@@ -43,7 +43,7 @@ class Claimant:
 
 def anything_claimable(queues: Sequence[str]) -> bool:
     """A cheap look without a lock; the claim decides."""
-    return Job.objects.filter(status=JobStatus.QUEUED, queue__in=queues).exists()
+    return Job.objects.claimable().filter(queue__in=queues).exists()
 
 
 def claim_next(claimant: Claimant) -> StepAttempt | None:
@@ -63,7 +63,7 @@ def _claim_best(claimant: Claimant) -> StepAttempt | None:
         if busy >= claimant.slots or Node.objects.filter(name=claimant.node, draining=True).exists():
             return None
         jobs = Limits.read().apply(Job.objects.claimable().filter(queue__in=claimant.queues))
-        job = jobs.select_related("workstream").first()
+        job = jobs.first()  # its workstream is read apart: a join could make SQLite sort
         return _open_attempt(job, claimant) if job else None
 
 

@@ -41,9 +41,9 @@ def tick() -> None:
     _forget({attempt.pk for attempt in living})
     for attempt in living:
         _guarded(partial(_look_after, attempt))
-    for job in Job.objects.filter(status=JobStatus.RETRYING, not_before__lte=db.now()).order_by("not_before")[:200]:
+    for job in Job.objects.delayed().filter(not_before__lte=db.now())[:200]:
         _guarded(partial(move, job, JobStatus.QUEUED))
-    for job in Job.objects.filter(status=JobStatus.QUEUED, attempts_made=0, expires_at__lte=db.now())[:200]:
+    for job in Job.objects.claimable().filter(attempts_made=0, expires_at__lte=db.now())[:200]:
         _guarded(partial(_expire, job))
     keep_awake()
     if time.monotonic() - _healed_at > HEAL_S:
