@@ -106,7 +106,9 @@
   const log = () => $('#log');
   const pressed = name => $(`[data-log=${name}]`)?.getAttribute('aria-pressed') === 'true';
   const press = (name, value) => $(`[data-log=${name}]`)?.setAttribute('aria-pressed', value);
-  const tail = () => { if (pressed('follow')) scrollTo({ top: root.scrollHeight }); };
+  // Twice: blocks off screen have an estimated height until they are drawn.
+  const bottom = () => { if (pressed('follow')) scrollTo({ top: root.scrollHeight }); };
+  const tail = () => { bottom(); requestAnimationFrame(() => requestAnimationFrame(bottom)); };
   const unfollow = () => { if (pressed('follow')) press('follow', false); };
   const find = q => {
     let n = 0, first;
