@@ -1,5 +1,6 @@
 """Actions on one job: a confirm page or dialog, then a form; the answer is the changed head, or the page again."""
 
+import json
 from typing import Any
 
 from django.contrib import messages
@@ -24,7 +25,8 @@ def act(request: Visit, job_id: str, verb: str) -> HttpResponse:
         raise missing("action", verb)
     if request.method == "POST":
         return _do(request, job, what)
-    context = {"job": job, "verb": what, "tools": _tools(job), "tab": request.GET.get("tab", "summary"),
+    command = json.dumps(job.next_command or job.spec.get("command") or {}, indent=1, ensure_ascii=False)
+    context = {"job": job, "command": command, "verb": what, "tools": _tools(job), "tab": request.GET.get("tab", "summary"),
                "dialog": is_htmx(request)}
     return render(request, "jobs/_confirm.html" if is_htmx(request) else "jobs/confirm.html", context)
 

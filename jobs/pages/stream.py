@@ -191,7 +191,7 @@ def _catch_up(attempt: StepAttempt, last: int, to: int) -> str:
 
 
 def _message(attempt: StepAttempt, news: News, last: int) -> tuple[str, int]:
-    if news.last < last or (news.last == last and not news.html and not news.pending and not news.end):
+    if news.last <= last and not news.pending and not news.end:
         return "", last
     html = ""
     if news.last > last:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import schema
 from jobs.access import Actor
 from jobs.errors import InvalidDocument
 from jobs.models import Job
@@ -65,10 +66,26 @@ def _fits(verb: Verb, job: Job) -> bool:
     return verb.name != "review"  # the verdict has a form of its own
 
 
+def _edited(job: Job, text: str) -> dict[str, Any]:
+    """The command from the form, if it was changed. Raises InvalidDocument with what the schema says of it."""
+    if not text.strip():
+        return {}
+    command, problems = schema.parse(text)
+    if not problems and command != (job.next_command or job.spec.get("command")):
+        problems = schema.check({**job.spec, "command": command}).problems
+        if not problems:
+            return {"command": command}
+    if problems:
+        raise InvalidDocument(f"The command was not taken: {problems[0].message}", problems)
+    return {}
+
+
 def perform(verb: Verb, job: Job, actor: Actor, fields: Any) -> Job:
     """Call the service with what the form brought. Raises what the service refuses, and NotAllowed."""
     actor.require_to(verb.name, job)
     extra: dict[str, Any] = {}
+    if verb.name == "retry":
+        extra |= _edited(job, fields.get("command", ""))
     if verb.name == "escalate":
         extra["tool"] = fields.get("tool", "")
         if not extra["tool"]:

@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -159,3 +160,29 @@ def test_bulk_on_all_that_match_posts_the_filter(admin):
         make_job(JobStatus.FAILED, spec=make_document(tool=tool))
     admin.post("/jobs/bulk", {"all": "1", "query": "tool=git&status=failed", "action": "retry"})
     assert Job.objects.filter(status=JobStatus.QUEUED).count() == 2
+
+
+def test_a_retry_may_carry_an_edited_command(admin):
+    job = make_job(JobStatus.FAILED)
+    assert "Edit the command first" in admin.get(f"/jobs/{job.job_id}/retry").content.decode()
+    admin.post(f"/jobs/{job.job_id}/retry", {"command": '{"exe": "python3", "args": ["-V"]}'})
+    job.refresh_from_db()
+    assert job.next_command == {"exe": "python3", "args": ["-V"]}
+    assert job.spec["command"]["args"] != ["-V"]
+
+
+@pytest.mark.parametrize("command", ["{", "[]", '{"exe": 7}', '{"args": []}'])
+def test_a_command_that_is_none_is_refused_with_a_sentence(admin, command):
+    job = make_job(JobStatus.FAILED)
+    answer = admin.post(f"/jobs/{job.job_id}/retry", {"command": command})
+    assert answer.status_code == 422
+    assert "The command was not taken" in answer.content.decode()
+    job.refresh_from_db()
+    assert job.status == JobStatus.FAILED
+
+
+def test_a_retry_with_the_command_untouched_changes_no_command(admin):
+    job = make_job(JobStatus.FAILED)
+    admin.post(f"/jobs/{job.job_id}/retry", {"command": json.dumps(job.spec["command"], indent=1)})
+    job.refresh_from_db()
+    assert (job.status, job.next_command) == (JobStatus.QUEUED, None)
