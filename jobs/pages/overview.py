@@ -16,7 +16,7 @@ from jobs.access import Actor
 from jobs.models import Job, StepAttempt, ToolControl
 from jobs.pages import words
 from jobs.pages.charts import columns, spark
-from jobs.pages.door import Visit, page
+from jobs.pages.door import Visit, jobs_of, page
 from jobs.pages.gantt import percent
 from jobs.pages.handlers import missing
 from jobs.pages.nodes import Worker, workers_now
@@ -110,7 +110,7 @@ def _elapsed(attempt: StepAttempt, known: Usual | None, now: Any) -> dict[str, A
 
 
 def trouble(now: Now) -> dict[str, Any]:
-    return {"failures": now.actor.jobs().defer("spec").latest_failures(5)}
+    return {"failures": jobs_of(now.actor).defer("spec").latest_failures(5)}
 
 
 def people(now: Now) -> dict[str, Any]:
