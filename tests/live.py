@@ -40,11 +40,12 @@ class Live:
             raise RuntimeError(done.stderr)
         return done.stdout
 
-    def engine(self, *words: str, stdin: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
+    def engine(self, *words: str, stdin: str = "", merged: bool = False, **env: str) -> "subprocess.CompletedProcess[str]":
         """The `engine` command on this server's own database, or with ENGINE_URL over its API."""
         code = "from engine_site.cli import main; main()"
         return subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, env={**self.env, **env}, input=stdin,
-                              text=True, capture_output=True, timeout=120)  # fmt: skip
+                              text=True, stdout=subprocess.PIPE, timeout=120,
+                              stderr=subprocess.STDOUT if merged else subprocess.PIPE)  # fmt: skip
 
 
 @contextmanager

@@ -89,5 +89,6 @@ def job(row: Mapping[str, Any]) -> None:
 def problems(found: Sequence[Mapping[str, Any]], tone: str = "red") -> None:
     for problem in found:
         where = f"line {problem['line']}: " if problem.get("line") else ""
-        hint = f" ({problem['suggestion']})" if problem.get("suggestion") else ""
+        suggestion = problem.get("suggestion") or ""
+        hint = f" ({suggestion})" if suggestion and suggestion not in problem["message"] else ""
         err.print(Text("  ").append(where, tone).append(f"{problem['message']}{hint}"))

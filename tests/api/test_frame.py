@@ -7,6 +7,7 @@ from django.test import Client
 from engine_site.api import api as engine_api
 from jobs.services import controls
 from tests.api.conftest import Api
+from tests.api.operations_table import PAGE, table
 from tests.factories import make_job, make_user
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +84,7 @@ def test_the_docs_page_needs_a_login_and_nothing_from_outside(client: Client) ->
     assert "<style" not in html
     assert client.get("/api/v1/openapi.json").json()["openapi"] == "3.1.0"
     assert Client().get("/api/v1/openapi.json").status_code == 401
+
+
+def test_the_table_of_operations_is_up_to_date() -> None:
+    assert PAGE.read_text() == table(json.loads(COMMITTED.read_text())), "run: python -m tests.api.operations_table"
