@@ -3,18 +3,18 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 
 from adapters import registry
 from adapters.errors import AdapterError, UnknownTool
-from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import InvalidDocument, NotFound, WrongState
-from jobs.models import Dependency, Job, StepAttempt
+from jobs.models import Dependency, Job
 from jobs.services import events
-from jobs.services.carry import carried_from
+from jobs.services.carry import carried_from, last_verdict, prompt_of
+from jobs.services.dependencies import failed_need, rearm
 from jobs.services.submit import refuse_locked
-from jobs.services.transitions import move, recount
+from jobs.services.transitions import FAILURES, move, recount
 from jobs.states import FINAL, JobStatus
 
 CANCELLABLE = (
@@ -103,10 +103,10 @@ def escalate(job: Job, *, by: str, tool: str, command: dict[str, Any] | None = N
     last, carried = job.latest_attempt(), {}
     try:
         if command is None and last is not None:
-            carried = carried_from(job, last, _last_verdict(last), tool)
+            carried = carried_from(job, last, last_verdict(last), tool)
             command = carried.pop("command")
         else:
-            command = command or registry.get(tool).command_for_prompt(job.title, job.document())
+            command = command or registry.get(tool).command_for_prompt(prompt_of(job, job.tool), job.document())
     except AdapterError as refusal:  # a tool without a model cannot take over
         raise InvalidDocument(f"Job {job.job_id} cannot be handed over: {refusal}.") from None
     return _again(
@@ -121,12 +121,6 @@ def escalate(job: Job, *, by: str, tool: str, command: dict[str, Any] | None = N
     )
 
 
-def _last_verdict(attempt: StepAttempt) -> Verdict:
-    said = attempt.verdict
-    reason = Reason(attempt.reason) if attempt.reason else Reason.EXIT_CODE
-    return Verdict(reason, said.get("summary", ""), said.get("rule", ""), details=said.get("details", {}))
-
-
 def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
     with db.atomic():
         job = _locked(job)
@@ -134,6 +128,12 @@ def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
         if job.status not in RETRYABLE:
             raise WrongState(
                 f"Job {job.job_id} is {job.get_status_display().lower()}; cancel it or wait for its end.",
+                state=job.status,
+            )
+        if failed := failed_need(job) if job.status == JobStatus.BLOCKED else None:
+            raise WrongState(
+                f"Job {job.job_id} is blocked: {failed.job_id} ended as {failed.status}. Retry that one; "
+                f"{job.job_id} then waits for it again.",
                 state=job.status,
             )
         carried = {**(fields.pop("carried", None) or {}), "cause": cause}
@@ -154,21 +154,8 @@ def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
             on_hold=False,
             **fields,
         )
-        _rearm_dependants(job, by)
+        rearm(job, by)
     return job
-
-
-def _rearm_dependants(parent: Job, by: str) -> None:
-    """Children that were blocked by this job's failure wait for it again."""
-    children = (
-        Job.objects.select_for_update(of=("self",))
-        .select_related("workstream")
-        .filter(status=JobStatus.BLOCKED, dependencies__needs=parent, dependencies__met=False)
-    )
-    for child in children:
-        unmet = Dependency.objects.filter(job=child, met=False).count()
-        move(child, JobStatus.WAITING, by=by, reason="", summary="", unmet=unmet)
-        _rearm_dependants(child, by)
 
 
 def release(job: Job, *, by: str) -> Job:
@@ -183,7 +170,8 @@ def release(job: Job, *, by: str) -> Job:
             Job.objects.filter(pk=job.pk).update(on_hold=False, summary="", version=F("version") + 1)
             job.on_hold = False
             events.record("job.released", job=job, by=by)
-            Dependency.objects.filter(job=job, met=False, needs__status__in=FINAL).update(met=True)
+            failed = Q(needs__status__in=FINAL) | Q(needs_workstream__jobs__status__in=FAILURES)
+            Dependency.objects.filter(failed, job=job, met=False).update(met=True)
             recount(job, by=by)
             return job
         raise WrongState(
@@ -245,10 +233,9 @@ def review(job: Job, *, by: str, verdict: str, message: str = "") -> Job:
             )
         if verdict != "request_changes":
             raise WrongState(f"{verdict!r} is no verdict; use approve, request_changes or reject.")
-        adapter = registry.get(job.tool)
-        prompt = adapter.prompt_of(job.document()) or job.title
+        told = f"{prompt_of(job, job.tool)}\n\nA reviewer asks for changes:\n{message}"
         try:
-            command = adapter.command_for_prompt(f"{prompt}\n\nA reviewer asks for changes:\n{message}", job.document())
+            command = registry.get(job.tool).command_for_prompt(told, job.document())
         except AdapterError as refusal:
             raise InvalidDocument(f"Job {job.job_id} cannot be told what to change: {refusal}.") from None
         return move(

@@ -3,7 +3,8 @@
 from typing import Any
 
 from adapters import registry
-from adapters.verdict import Verdict
+from adapters.errors import UnknownTool
+from adapters.verdict import Reason, Verdict
 from jobs.models import Job, StepAttempt
 
 TAIL_BYTES = 6000
@@ -12,7 +13,7 @@ TAIL_BYTES = 6000
 def carried_from(job: Job, attempt: StepAttempt, verdict: Verdict, tool: str) -> dict[str, Any]:
     """The context for `tool`, with its new `command`, built by its own adapter and not by cutting strings."""
     document = job.document()
-    prompt = registry.get(attempt.step_name).prompt_of(document) or job.title
+    prompt = prompt_of(job, attempt.step_name)
     failing = verdict.details.get("failing") or []
     tail = log_tail(attempt)
     told = [prompt.strip(), f"\nAn earlier attempt with {attempt.step_name} ended like this: {verdict.summary}"]
@@ -30,6 +31,21 @@ def carried_from(job: Job, attempt: StepAttempt, verdict: Verdict, tool: str) ->
         "log_tail": tail,
         "command": registry.get(tool).command_for_prompt("\n\n".join(told), document),
     }
+
+
+def prompt_of(job: Job, tool: str) -> str:
+    """What `tool` was told to do; the title where it takes no prompt, or is no longer installed."""
+    try:
+        return registry.get(tool).prompt_of(job.document()) or job.title
+    except UnknownTool:
+        return job.title
+
+
+def last_verdict(attempt: StepAttempt) -> Verdict:
+    """A program may have recorded a reason of its own."""
+    said = attempt.verdict
+    reason = Reason(attempt.reason) if attempt.reason in Reason else Reason.EXIT_CODE
+    return Verdict(reason, said.get("summary", ""), said.get("rule", ""), details=said.get("details", {}))
 
 
 def log_tail(attempt: StepAttempt) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +100,6 @@ def _create(document: dict[str, Any], by: Submitter, base: Path | None, queue: s
     refuse_locked(workstream.ws_id)
     at = db.now()
     priority = Priority(metadata.get("priority", Priority.NORMAL))
-    expires = metadata.get("queue_timeout_seconds")
     try:
         with db.atomic():  # a savepoint: PostgreSQL must be able to go on and say why
             job = Job.objects.create(
@@ -120,7 +118,6 @@ def _create(document: dict[str, Any], by: Submitter, base: Path | None, queue: s
                 exclusive=metadata.get("access", "write") == "write",
                 concurrency_key=metadata.get("concurrency_key", ""),
                 concurrency_limit=metadata.get("concurrency_limit", 1),
-                expires_at=at + timedelta(seconds=expires) if expires else None,
                 submitter=by.user,
                 submitted_by=by.name,
                 created_at=at,

@@ -8,14 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from adapters.verdict import Reason, Verdict
+from jobs import db
 from jobs.errors import Refused
-from jobs.models import Job, StepAttempt, ToolControl
+from jobs.models import Job, Run, StepAttempt, ToolControl
 from jobs.services import actions, events
 from jobs.services.claim import Claimant, claim_next, extend_lease
 from jobs.services.settle import settle
-from jobs.services.submit import submit
+from jobs.services.submit import submit, submit_all
+from jobs.services.transitions import move
 from jobs.states import JobStatus
 from tests.factories import make_document, make_job
 
@@ -85,6 +88,25 @@ def test_of_many_who_submit_one_id_one_succeeds_and_the_rest_hear_why() -> None:
     answers = Counter(together(6, work))
     assert answers == {"the-one": 1, "duplicate_job": 5}
     assert Job.objects.count() == 1
+
+
+def test_of_two_jobs_that_end_at_once_one_is_the_last() -> None:
+    """Each sees the other still running until it commits: then nobody would end the run, or release what waits for both."""
+    pair = submit_all([make_document(), make_document()])
+    needs = {"depends_on": [{"workstream": "ws-1"}]}
+    late = submit({**make_document(metadata=needs), "run_id": "run-2", "workstream_id": "ws-2"})
+    for job in pair:
+        move(job, JobStatus.RUNNING, fence=1, started_at=timezone.now())
+
+    def end(number: int) -> None:
+        with db.atomic():
+            move(pair[number], JobStatus.COMPLETED)
+            time.sleep(0.3)
+
+    together(2, end)
+    late.refresh_from_db()
+    assert late.status == "queued"
+    assert Run.objects.get(run_id="run-1").status == "completed"
 
 
 def test_a_cancel_and_a_claim_at_once_leave_one_winner_and_true_rows() -> None:

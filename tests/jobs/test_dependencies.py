@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.errors import DependencyCycle, DuplicateJob, InvalidDocument, LockedWorkstream
+from jobs.errors import DependencyCycle, DuplicateJob, InvalidDocument, LockedWorkstream, WrongState
 from jobs.models import Event, Job
 from jobs.services import actions, controls
 from jobs.services.submit import submit, submit_all
@@ -124,3 +124,82 @@ def test_all_documents_are_submitted_or_none() -> None:
     with pytest.raises(InvalidDocument):
         submit_all([document("a"), {**document("b"), "tool": "vim"}])
     assert not Job.objects.exists()
+
+
+def test_a_failed_parent_blocks_a_child_that_hangs_on_it_twice_over() -> None:
+    a, b, c = submit_all([document("a"), document("b", "a"), document("c", "a", "b")])
+    end(a, JobStatus.FAILED)
+    assert (status(b), status(c)) == ("blocked", "blocked")
+    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    assert (status(a), status(b), status(c)) == ("queued", "waiting", "waiting")
+    assert c.unmet == 2
+
+
+def test_a_parent_that_is_named_twice_counts_once() -> None:
+    a, b = submit_all([document("a"), document("b", "a", "a")])
+    assert b.unmet == 1
+    end(a, JobStatus.FAILED)
+    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    assert status(b) == "waiting"
+
+
+def late(**metadata: Any) -> dict[str, Any]:
+    return {**document("late", {"workstream": "ws-1"}, **metadata), "workstream_id": "ws-2"}
+
+
+def test_a_workstream_with_a_failed_job_blocks_at_once() -> None:
+    end(submit(document("a")), JobStatus.FAILED)
+    job = submit(late())
+    assert job.status == "blocked"
+    assert job.summary == "Blocked: a ended as failed."
+
+
+def test_a_child_held_by_a_failed_workstream_can_be_released() -> None:
+    a = submit(document("a"))
+    job = submit(late(on_dependency_failure="hold"))
+    end(a, JobStatus.FAILED)
+    assert status(job) == "waiting" and job.on_hold
+    actions.release(job, by="mara")
+    assert status(job) == "queued"
+
+
+def test_a_retry_in_a_failed_workstream_rearms_what_waits_for_it() -> None:
+    a, b = submit_all([document("a"), document("b")])
+    job = submit(late())
+    end(a, JobStatus.FAILED)
+    end(b, JobStatus.FAILED)
+    assert status(job) == "blocked"
+    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    assert status(job) == "blocked", "b stands in its way"
+    actions.retry(Job.objects.get(pk=b.pk), by="mara")
+    assert status(job) == "waiting"
+    end(a)
+    end(b)
+    assert status(job) == "queued"
+
+
+def test_a_long_history_behind_a_parent_is_not_walked(django_assert_max_num_queries: Any) -> None:
+    previous = submit(document("j0"))
+    end(previous)
+    for n in range(1, 12):
+        job = submit(document(f"j{n}", f"j{n - 1}"))
+        end(job)
+    with django_assert_max_num_queries(30):
+        submit(document("last", "j11"))
+
+
+def test_a_blocked_job_is_not_retried_before_what_it_needs() -> None:
+    """It would wait for ever for a job that has ended."""
+    a, b = submit_all([document("a"), document("b", "a")])
+    end(a, JobStatus.FAILED)
+    with pytest.raises(WrongState, match="b is blocked: a ended as failed"):
+        actions.retry(Job.objects.get(pk=b.pk), by="mara")
+    assert status(b) == "blocked"
+
+
+def test_a_line_of_many_jobs_is_blocked_and_rearmed_to_its_end() -> None:
+    jobs = submit_all([document("j0"), *(document(f"j{n}", f"j{n - 1}") for n in range(1, 300))])
+    end(jobs[0], JobStatus.FAILED)
+    assert status(jobs[-1]) == "blocked"
+    actions.retry(Job.objects.get(pk=jobs[0].pk), by="mara")
+    assert status(jobs[-1]) == "waiting"

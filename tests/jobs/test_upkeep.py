@@ -19,9 +19,11 @@ from adapters.process import Shim, Spec
 from adapters.process.sweep import own_identity, processes_of
 from jobs.errors import Refused
 from jobs.models import ErrorRecord, Event, Job, Node, StepAttempt
-from jobs.services import nodes, upkeep
+from jobs.services import actions, nodes, upkeep
 from jobs.services.claim import Claimant, claim_next
 from jobs.services.here import private_queue
+from jobs.services.submit import submit_all
+from jobs.services.transitions import move
 from jobs.states import ErrorState, JobStatus
 from tests.factories import make_document, make_job
 
@@ -219,6 +221,26 @@ def test_a_queue_timeout_gives_up_what_waited_too_long(data_dir: Path) -> None:
     upkeep.tick()
     job.refresh_from_db()
     assert job.status == "timeout" and "queue_timeout_seconds" in job.summary
+
+
+def test_a_queue_timeout_counts_from_the_queue_and_anew_after_a_retry() -> None:
+    parent, job = submit_all([
+        make_document(job_id="first"),
+        make_document(metadata={"depends_on": ["first"], "queue_timeout_seconds": 60}),
+    ])  # fmt: skip
+    assert job.expires_at is None, "it does not wait for a worker yet"
+    move(parent, JobStatus.RUNNING, fence=1)
+    move(parent, JobStatus.COMPLETED)
+    job.refresh_from_db()
+    assert job.expires_at is not None and job.expires_at > timezone.now()
+    Job.objects.filter(pk=job.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    upkeep.tick()
+    job.refresh_from_db()
+    assert job.status == "timeout"
+    actions.retry(job, by="mara")
+    upkeep.tick()
+    job.refresh_from_db()
+    assert job.status == "queued"
 
 
 def test_a_job_of_a_foreground_command_that_died_is_not_left_waiting(
