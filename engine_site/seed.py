@@ -104,5 +104,6 @@ def _attempt(job: Job, kinds: list[ErrorRecord], chance: random.Random) -> StepA
 
 def _events(job: Job) -> Iterator[Event]:
     for word, at in (("submitted", job.created_at), ("running", job.started_at), (job.status, job.finished_at)):
-        yield Event(timestamp=at or job.created_at, run_id=job.run_id, ws_id=job.spec["workstream_id"], event_type=f"job.{word}", job=job,
-                    payload_json={"job_id": job.job_id}, actor="engine")  # fmt: skip
+        ws_id, payload = job.spec["workstream_id"], {"job_id": job.job_id}
+        yield Event(timestamp=at or job.created_at, run_id=job.run_id, ws_id=ws_id, event_type=f"job.{word}", job=job,
+                    payload_json=payload)  # fmt: skip

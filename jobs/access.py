@@ -6,7 +6,7 @@ them: `NotFound`. What they see but may not do is `NotAllowed`.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model, Q, QuerySet
@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import ApiToken, ErrorRecord, Event, Job, Project, Run, StepAttempt, Workstream
+from jobs.models.job import JobQuerySet
 from jobs.roles import PERMISSIONS
 from jobs.services.submit import Submitter
 
@@ -115,8 +116,8 @@ class Actor:
     def sees_all(self) -> bool:
         return all(sees for _, sees, _ in self._projects)
 
-    def jobs(self) -> "QuerySet[Job]":
-        return self._seen(Job.objects.all(), "repo_key")
+    def jobs(self) -> JobQuerySet:
+        return cast(JobQuerySet, self._seen(Job.objects.all(), "repo_key"))
 
     def attempts(self) -> "QuerySet[StepAttempt]":
         return self._seen(StepAttempt.objects.all(), "job__repo_key")

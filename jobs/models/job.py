@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -28,10 +30,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def delayed(self) -> "JobQuerySet":
         return self.filter(status=JobStatus.RETRYING).order_by("not_before")
 
-    def latest_failures(self, count: int) -> list["Job"]:
+    def latest_failures(self, count: int) -> Sequence["Job"]:
         """The last `count` that failed or timed out. One look per state: each reads its index from the end."""
         found = [job for status in FAILURES for job in self.filter(status=status).order_by("-finished_at")[:count]]
-        return sorted(found, key=lambda job: job.finished_at or job.updated_at, reverse=True)[:count]
+        return sorted(found, key=_end, reverse=True)[:count]
 
     def for_list(self) -> "JobQuerySet":
         # Prefetched, not joined: SQLite would sometimes read all workstreams first and sort the jobs of each.
@@ -153,6 +155,10 @@ class Job(models.Model):
 
     def latest_attempt(self) -> "StepAttempt | None":
         return self.attempts.order_by("-number").first()
+
+
+def _end(job: Job) -> datetime:
+    return job.finished_at or job.updated_at
 
 
 class Dependency(models.Model):

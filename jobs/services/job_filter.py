@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from jobs.errors import InvalidDocument
-from jobs.models import Job
+from jobs.models.job import JobQuerySet
 from jobs.states import FINAL, JobStatus, Priority
 
 GROUPS = {
@@ -48,7 +48,7 @@ class JobFilter:
             found += GROUPS.get(word, [word])
         return found
 
-    def apply(self, jobs: "QuerySet[Job]") -> "QuerySet[Job]":
+    def apply(self, jobs: JobQuerySet) -> JobQuerySet:
         if self.status:
             jobs = jobs.filter(status__in=self.statuses())
         priorities = _words(self.priority)
