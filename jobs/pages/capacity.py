@@ -95,7 +95,7 @@ def tool(request: Visit, name: str) -> HttpResponse:
     row = next((row for row in tool_rows(request.actor) if row["name"] == name), None)
     if row is None:
         raise missing("tool", name)
-    jobs = list(rows_of(request.actor.jobs().filter(tool=name)).order_by("-pk")[:12])  # type: ignore[arg-type]
+    jobs = list(rows_of(request.actor.jobs().filter(tool=name)).order_by("-pk")[:12])
     return render(request, "capacity/tool.html", {
         "row": row, "control": row["control"], "jobs": decorate(jobs), "may_operate": request.actor.may("operate")})
 
@@ -205,7 +205,7 @@ def queue(request: Visit, name: str) -> HttpResponse:
     ended = request.actor.jobs().filter(queue=name, finished_at__gte=db.now() - timedelta(hours=1)).aggregate(
         out=Count("pk"), bad=Count("pk", filter=Q(status__in=BAD)))
     came = request.actor.jobs().filter(queue=name, created_at__gte=db.now() - timedelta(hours=1)).count()
-    waiting = rows_of(request.actor.jobs().filter(queue=name, status=JobStatus.QUEUED))  # type: ignore[arg-type]
+    waiting = rows_of(request.actor.jobs().filter(queue=name, status=JobStatus.QUEUED))
     nodes = [worker for worker in workers_now() if name in worker.node.queues]
     return render(request, "capacity/queue.html", {
         "row": row, "control": row["control"], "ended": ended, "came": came, "nodes": nodes,

@@ -63,4 +63,4 @@ def _to_login(request: HttpRequest, part: bool) -> HttpResponse:
 
 
 def jobs_of(actor: Actor) -> JobQuerySet:
-    return cast(JobQuerySet, actor.jobs())
+    return actor.jobs()

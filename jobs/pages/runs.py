@@ -145,7 +145,7 @@ def report(request: Visit, run_id: str) -> HttpResponse:
 @page()
 def workstream(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
     stream = _stream(request, run_id, ws_id)
-    jobs: list[Job] = list(rows_of(request.actor.jobs().filter(workstream=stream)).order_by("-pk")[:100])  # type: ignore[arg-type]
+    jobs: list[Job] = list(rows_of(request.actor.jobs().filter(workstream=stream)).order_by("-pk")[:100])
     elsewhere = request.actor.workstreams().filter(ws_id=ws_id).exclude(pk=stream.pk).select_related("run")[:10]
     return render(request, "runs/workstream.html", {
         "stream": stream, "run": stream.run, "rows": decorate(jobs), "elsewhere": elsewhere,
