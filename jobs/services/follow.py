@@ -22,6 +22,7 @@ log = logging.getLogger("engine.streams")
 TICK_S = 0.25
 STILL_THERE_S = 15.0  # a comment that keeps proxies from closing a quiet stream
 LINES_AT_ONCE = 500
+LIFE_S = 900.0  # then the listener comes again, after what it saw last: with a token that may have been revoked meanwhile
 # Threads that look for all streams: as many connections to the database as threads, however many listen.
 EXECUTOR = ThreadPoolExecutor(4, "engine-streams")
 STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
@@ -92,7 +93,8 @@ async def _in_thread[**P, R](call: Callable[P, R], *args: P.args, **kwargs: P.kw
 async def follow_log(job_pk: int, attempt: int = 0, line: int = 0) -> AsyncIterator[Message]:
     """Everything after `line` of `attempt`, then what comes, to the end of the job."""
     follower, spoke_at = LogFollower(job_pk, attempt, line), time.monotonic()
-    while True:
+    until = spoke_at + LIFE_S
+    while time.monotonic() < until:
         messages, ended = await _in_thread(follower.look)
         for message in messages:
             yield message
@@ -182,7 +184,8 @@ async def follow_events(seen: Callable[[list[int]], list[Event]], after: int | N
                 told = max(told, event.pk)
                 for visible in await _in_thread(seen, [event.pk]):
                     yield visible
-        while True:
+        until = time.monotonic() + LIFE_S
+        while time.monotonic() < until:
             try:
                 async with asyncio.timeout(STILL_THERE_S):
                     coming = await queue.get()

@@ -149,6 +149,18 @@ def test_a_stream_waits_for_the_end_of_a_line_and_of_the_job(data_dir: Path) -> 
 
 @pytest.mark.usefixtures("streams")
 @pytest.mark.django_db(transaction=True)
+def test_a_stream_ends_in_time_so_that_its_listener_is_asked_for_its_token_again(data_dir: Path, monkeypatch: Any) -> None:
+    job = with_log(data_dir, b"half", AttemptStatus.RUNNING)
+    monkeypatch.setattr(follow, "LIFE_S", 0.3)
+
+    async def read() -> list[str]:
+        return [message.event async for message in follow_log(job.pk)]
+
+    assert async_to_sync(asyncio.wait_for)(read(), 10) == ["attempt"]
+
+
+@pytest.mark.usefixtures("streams")
+@pytest.mark.django_db(transaction=True)
 def test_the_event_stream_tells_what_happens_from_the_event_named_on(make_api: Any) -> None:
     api, job = make_api(), make_job()
     first = events.record("job.one", job=job)
