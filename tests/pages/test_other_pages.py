@@ -93,7 +93,10 @@ def test_polls_answer_304_while_nothing_changed(admin, some_rows, path):
     first = admin.get(path)
     assert first.status_code == 200
     assert first.headers["Cache-Control"] == "no-store"
-    assert admin.get(path, headers={"HX-PTag": first.headers["HX-PTag"]}).status_code == 304
+    again = admin.get(path, headers={"HX-PTag": first.headers["HX-PTag"]})
+    if again.status_code == 200:  # a bar had just grown by a step
+        again = admin.get(path, headers={"HX-PTag": again.headers["HX-PTag"]})
+    assert again.status_code == 304
 
 
 @pytest.mark.parametrize(("path", "most"), [("/", 13), ("/runs", 7), ("/runs/run-1", 8), ("/errors", 8), ("/tools", 9),
