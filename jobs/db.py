@@ -52,7 +52,8 @@ def atomic() -> transaction.Atomic:
 
 
 def on_commit(call: Callable[[], object]) -> None:
-    transaction.on_commit(call, using=_alias.get())
+    """After the commit, and apart from it: what fails there must not look like a change that failed."""
+    transaction.on_commit(call, using=_alias.get(), robust=True)
 
 
 def take_claim_mutex() -> None:

@@ -1,8 +1,10 @@
 """The doorbell: tells sleeping pushers that a job may be claimable. A missed ring costs one poll, a double one nothing."""
 
+import logging
 import os
 import select
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.conf import settings
 
 from jobs import db
 
+log = logging.getLogger("engine.doorbell")
 CHANNEL = "engine_bell"
 
 
@@ -33,7 +36,8 @@ def _ring_sockets() -> None:
             try:
                 bell.sendto(b".", os.fsencode(path))
             except ConnectionRefusedError:
-                path.unlink(missing_ok=True)  # its listener is gone
+                with suppress(OSError):
+                    path.unlink()  # its listener is gone
             except OSError:
                 pass  # a full bell is rung already; anything else costs one poll
 
@@ -47,7 +51,10 @@ class Listener:
         self.path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        self.socket.bind(os.fsencode(self.path))
+        try:
+            self.socket.bind(os.fsencode(self.path))
+        except OSError as fault:  # such as a path of more than 107 bytes
+            log.warning("no doorbell at %s (%s): each start may wait for a poll", self.path, fault)
 
     def wait(self, timeout: float) -> bool:
         ears: list[Any] = [self.socket]

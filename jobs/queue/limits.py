@@ -25,9 +25,7 @@ class Limits:
     @classmethod
     def read(cls) -> "Limits":
         limits, tools, queues = cls(), Counter[str](), Counter[str]()
-        alive = Job.objects.alive().values_list(
-            "job_id", "tool", "queue", "repo_key", "exclusive", "concurrency_key"
-        )
+        alive = Job.objects.alive().values_list("job_id", "tool", "queue", "repo_key", "exclusive", "concurrency_key")
         for job_id, tool, queue, repo, exclusive, key in alive:
             tools[tool] += 1
             queues[queue] += 1

@@ -13,6 +13,7 @@ from jobs.models import Dependency, Job
 from jobs.services import events
 from jobs.services.carry import carried_from, last_verdict, prompt_of
 from jobs.services.dependencies import failed_need, rearm
+from jobs.services.record import let_go
 from jobs.services.submit import refuse_locked
 from jobs.services.transitions import FAILURES, move, recount
 from jobs.states import FINAL, JobStatus
@@ -75,17 +76,12 @@ def cancel(job: Job, *, by: str, grace_s: float | None = None) -> Job:
                 f"Job {job.job_id} cannot be cancelled: it ended as {job.get_status_display().lower()}.",
                 state=job.status,
             )
-        if job.status == JobStatus.RUNNING:
+        if job.status == JobStatus.RUNNING and not let_go(job):
             grace = settings.ENGINE_CANCEL_GRACE_S if grace_s is None else grace_s
             return move(
-                job,
-                JobStatus.CANCELLING,
-                by=by,
-                cancelled_by=by,
-                cancel_grace_s=grace,
-                reason="cancelled",
+                job, JobStatus.CANCELLING, by=by, cancelled_by=by, cancel_grace_s=grace, reason="cancelled",
                 summary=f"Being cancelled by {by}.",
-            )
+            )  # fmt: skip
         return move(job, JobStatus.CANCELLED, by=by, cancelled_by=by, reason="cancelled", summary=f"Cancelled by {by}.")
 
 

@@ -1,15 +1,18 @@
 """An attempt between Engine and its adapter: how it begins, and what is concluded from its ending, by whoever finds it."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import F
 
 from adapters import execution, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
 from adapters.interface import Context
 from adapters.process import Ending, Spec
 from adapters.verdict import Reason, Verdict
+from jobs import db
 from jobs.errors import LostLease
 from jobs.models import StepAttempt
 from jobs.services import events, node_secrets, places
@@ -26,18 +29,32 @@ class Outcome:
     error_report: str = ""
 
 
-def begin(attempt: StepAttempt) -> execution.Prepared:
+@dataclass(frozen=True)
+class Begun:
+    """What is to be run, and the secrets that it runs with."""
+
+    spec: Spec
+    secrets: dict[str, str] = field(repr=False)
+
+
+def begin(attempt: StepAttempt) -> Begun:
     """Build the command, look at the working tree, note both. Raises AdapterError with a sentence, LostLease."""
     job = attempt.job
-    context = _context(attempt, node_secrets.granted(job))
+    secrets = node_secrets.granted(job)
+    context = _context(attempt, secrets)
     prepared = execution.begin(registry.get(attempt.step_name), _document(attempt), context)
     base_commit = prepared.before.head if prepared.before else ""
-    ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence)
-    if not ours.update(command=prepared.command.display, base_commit=base_commit):
+    risky = _repository_config(attempt, prepared)
+    # Also a beat: all that took time, and whoever was taken for dead meanwhile must not start anything.
+    ours = StepAttempt.objects.alive().filter(pk=attempt.pk, fence=attempt.fence)
+    until = db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
+    noted = {"command": prepared.command.display, "base_commit": base_commit}
+    if not ours.update(**noted, beat=F("beat") + 1, lease_until=until):
         raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
     attempt.command, attempt.base_commit = list(prepared.command.display), base_commit
-    _warn_of_repository(attempt, prepared)
-    return replace(prepared, spec=_bounded(attempt, prepared))
+    if risky:
+        events.record("attempt.repository_config", job=job, attempt=attempt.number, findings=risky)
+    return Begun(_bounded(attempt, prepared), secrets)
 
 
 def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
@@ -55,12 +72,15 @@ def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
     )
 
 
-def conclude(attempt: StepAttempt, ending: Ending) -> Outcome:
-    """The adapter's verdict on an ending, with its error report written. It never raises: an attempt must not stay open."""
+def conclude(attempt: StepAttempt, ending: Ending, secrets: dict[str, str] | None = None) -> Outcome:
+    """The adapter's verdict on an ending, with its error report written. No adapter makes it raise.
+
+    `secrets` are those that it began with; who took it over asks for them again.
+    """
     try:
-        secrets = node_secrets.granted(attempt.job)
+        secrets = node_secrets.granted(attempt.job) if secrets is None else secrets
     except MissingSecret:
-        secrets = {}  # it began with them; without them only masking inside the verdict is less sure
+        secrets = {}  # without them only masking inside the verdict is less sure
     try:
         # Roots that an operator has changed since must not turn a finished run into a failure.
         own = (places.from_json(attempt.job.paths).repo_root,)
@@ -100,9 +120,7 @@ def _document(attempt: StepAttempt) -> dict[str, object]:
     return {**attempt.job.document(), "paths": {key: place for key, place in attempt.job.paths.items() if place}}
 
 
-def _warn_of_repository(attempt: StepAttempt, prepared: execution.Prepared) -> None:
-    """Tell what in the checkout could make this tool run or redirect things although nobody asked for it."""
+def _repository_config(attempt: StepAttempt, prepared: execution.Prepared) -> list[dict[str, object]]:
+    """What in the checkout could make this tool run or redirect things although nobody asked for it."""
     findings = [row.as_dict() for row in repo_scan.scan(prepared.paths.working_dir, attempt.step_name)]
-    risky = [row for row in findings if not row["neutralised"] and attempt.step_name != "tests"]
-    if risky:
-        events.record("attempt.repository_config", job=attempt.job, attempt=attempt.number, findings=risky)
+    return [row for row in findings if not row["neutralised"] and attempt.step_name != "tests"]

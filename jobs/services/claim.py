@@ -71,7 +71,8 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
     at = db.now()
     ToolControl.objects.filter(name=job.tool, circuit=CircuitState.OPEN).update(circuit=CircuitState.HALF_OPEN)
     previous = job.latest_attempt()
-    number = job.attempts_made + 1
+    # A row that was edited by hand must not stand in everybody's way.
+    number = max(job.attempts_made, previous.number if previous else 0) + 1
     move(
         job,
         JobStatus.RUNNING,

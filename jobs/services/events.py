@@ -4,6 +4,7 @@ from typing import Any
 
 from jobs import audit
 from jobs.models import Event, Job
+from jobs.services.storable import storable
 
 
 def record(
@@ -25,5 +26,5 @@ def record(
         run_id=run_id or (job.run_id if job else None),
         ws_id=ws_id or (job.workstream.ws_id if job else ""),
         actor=by,
-        payload_json={**({"job_id": job.job_id} if job else {}), **payload},
+        payload_json=storable({**({"job_id": job.job_id} if job else {}), **payload}),
     )

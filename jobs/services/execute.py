@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.db import Error as DatabaseFault
 
@@ -71,16 +72,18 @@ def execute(attempt: StepAttempt, on_output: Callable[[bytes], None] | None = No
 
 
 def _run(attempt: StepAttempt, on_output: Callable[[bytes], None] | None) -> Ending:
-    spec = attempts.begin(attempt).spec
+    begun = attempts.begin(attempt)
+    spec = begun.spec
     with _shims.pop() if _shims else Shim.spawn() as shim:
         shim.start(spec)
-        prewarm()  # the next job's shim starts while this one's tool does
+        with suppress(OSError, ShimError):
+            prewarm()  # the next job's shim starts while this one's tool does
         watcher = Supervisor(attempt, shim, on_output, bound_s=spec.timeout_s and spec.timeout_s + spec.grace_s + 30)
         ending = watcher.watch()
     if watcher.handed_back and ending.ended_by == "cancel":  # it may have ended by itself just before
         outcome = Outcome(Verdict(Reason.LOST, "Handed back: the worker was told to stop.", "shutdown"))
     else:
-        outcome = attempts.conclude(attempt, ending)
+        outcome = attempts.conclude(attempt, ending, begun.secrets)
     _close(attempt, outcome, ending)
     return ending
 

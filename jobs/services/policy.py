@@ -31,6 +31,7 @@ LOST_TRIES = 8
 INFRA_TRIES = 3
 PARK_S = 900.0  # a quota without a reset time is tried again after a quarter of an hour
 PARK_TRIES = 20
+PARK_MOST_S = 31 * 86_400.0  # whatever a tool says: no quota lasts longer
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def decide(
         return _ours(verdict, history, repeatable)
     told_when = verdict.reset_at is not None or (reason == Reason.QUOTA and policy.rules)
     if policy.parks and told_when and sum(past.parked for past in history) < PARK_TRIES:
-        wait = max(1.0, verdict.reset_at - now) if verdict.reset_at is not None else PARK_S
+        wait = min(PARK_MOST_S, max(1.0, verdict.reset_at - now)) if verdict.reset_at is not None else PARK_S
         return Decision("park", delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
     rung = [past for past in history if past.hop == hop and past.reason not in OURS and not past.parked]
     for rule in policy.rules:
@@ -159,9 +160,9 @@ def _ours(verdict: Verdict, history: Sequence[Past], repeatable: bool) -> Decisi
     reason = verdict.reason
     in_a_row = 0
     for past in reversed(history):
-        if past.reason != reason:
+        if past.reason not in OURS:
             break
-        in_a_row += 1
+        in_a_row += past.reason == reason  # two that take turns do not start each other's count anew
     if reason == Reason.LOST:
         if not repeatable:
             return Decision("quarantine", sentence="It was interrupted and may not be repeated by itself.")

@@ -7,6 +7,7 @@ from jobs import db
 from jobs.errors import NotFound
 from jobs.models import Job, Run, StepAttempt
 from jobs.services import events
+from jobs.services.storable import storable, text
 from jobs.services.submit import ensure_run, ensure_workstream, refuse_locked, title_of
 from jobs.services.transitions import move
 from jobs.states import AttemptStatus, JobStatus, RunStatus
@@ -53,13 +54,20 @@ def mark_running(document: dict[str, Any]) -> StepAttempt:
         )  # fmt: skip
 
 
+def let_go(job: Job) -> bool:
+    """Close the attempt that a program runs: nobody here can stop it, so nobody waits for it. False if it is a worker's."""
+    own = job.attempts.alive().filter(worker_pid__isnull=True)
+    return bool(own.update(status=AttemptStatus.CANCELLED, completed_at=db.now(), reason="cancelled"))
+
+
 def record_result(document: dict[str, Any], result: JobResult) -> None:
     """Close the job with what the program says; opens it first if it was never marked running."""
     with db.atomic():
         attempt = mark_running(document)
         job = attempt.job
         status = KNOWN.get(result.status) or (JobStatus.COMPLETED if result.success else JobStatus.FAILED)
-        reason = result.reason or ("ok" if result.success else "exit_code")
+        reason = result.reason[:20] or ("ok" if result.success else "exit_code")
+        summary = text(result.summary)
         said = {
             "job_id": job.job_id, "exit_code": result.exit_code, "error_report_path": result.error_report_path,
             "duration_s": result.duration_s, "success": result.success, "status": status.value, "reason": reason,
@@ -68,12 +76,12 @@ def record_result(document: dict[str, Any], result: JobResult) -> None:
         StepAttempt.objects.filter(pk=attempt.pk).update(
             status=AttemptStatus(status.value),
             completed_at=db.now(),
-            result_json=said,
+            result_json=storable(said),
             reason=reason,
             exit_code=result.exit_code,
         )
         job.refresh_from_db()
-        move(job, status, by=BY, payload={"attempt": attempt.number}, reason=reason, summary=result.summary[:500])
+        move(job, status, by=BY, payload={"attempt": attempt.number}, reason=reason, summary=summary[:500])
 
 
 def _create(document: dict[str, Any]) -> Job:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobs.services import events, grouping
 from jobs.services.carry import carried_from
 from jobs.services.circuit import note_outcome
 from jobs.services.policy import Decision, Past, Policy, decide
+from jobs.services.storable import fit, storable
 from jobs.services.transitions import move
 from jobs.states import ATTEMPT_NEXT, AttemptStatus, JobStatus
 
@@ -42,6 +44,7 @@ def settle(
 
     Raises LostLease when the attempt is not ours any more; then nothing is written.
     """
+    verdict = fit(verdict)
     with db.atomic():
         job = Job.objects.select_for_update(of=("self",)).select_related("workstream").get(pk=attempt.job_id)
         if job.fence != attempt.fence or job.status not in (JobStatus.RUNNING, JobStatus.CANCELLING):
@@ -55,10 +58,10 @@ def settle(
                 usage=verdict.usage,
             )
         _close(attempt, job, verdict, ending, head_commit, error_report)
-        decision = _decide(job, attempt, verdict)
+        decision, carried = _hand_over(job, attempt, verdict, _decide(job, attempt, verdict))
         note_outcome(attempt.step_name, verdict)
         _record(job, attempt, verdict, ending, decision, by)
-        _follow(job, attempt, verdict, decision, by)
+        _follow(job, attempt, verdict, decision, carried)
         db.on_commit(wake)  # a slot is free
     return decision
 
@@ -94,7 +97,7 @@ def _close(
             "first_error_line": ending.first_error_line,
         }
     duration = ending.duration_s if ending else max(0.0, (at - attempt.started_at).total_seconds())
-    fields["result_json"] = {
+    fields["result_json"] = storable({
         "job_id": job.job_id,
         "exit_code": fields.get("exit_code"),
         "error_report_path": error_report,
@@ -104,7 +107,7 @@ def _close(
         "reason": verdict.reason.value,
         "summary": verdict.summary,
         **({"ending": ending.as_dict()} if ending else {}),
-    }
+    })  # fmt: skip
     if not verdict.success and verdict.reason not in (Reason.CANCELLED, Reason.LOST):
         fields["error"] = grouping.note(attempt, verdict, job)
     ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING)
@@ -114,7 +117,8 @@ def _close(
         setattr(attempt, name, value)
 
 
-def _decide(job: Job, attempt: StepAttempt, verdict: Verdict) -> Decision:
+def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = False) -> Decision:
+    """What the rules say; `alone`: without another tool. An attempt must not stay open because they cannot be read."""
     if verdict.reason is Reason.CANCELLED or job.status == JobStatus.CANCELLING:
         return Decision("cancelled")
     history = [
@@ -128,14 +132,34 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict) -> Decision:
         for row in job.attempts.filter(number__gt=job.budget_from).select_related("error").order_by("number")
     ]
     metadata = job.metadata
-    decision = decide(
-        Policy.parse(metadata.get("retry_policy")), verdict, attempt.exit_code, history, hop=job.hop,
-        repeatable=metadata.get("repeatable", True), review=bool(metadata.get("review")), now=time.time(),
-    )  # fmt: skip
+    # What a program ran by itself, nobody here can run again.
+    repeatable = metadata.get("repeatable", True) and attempt.worker_pid is not None
+    try:
+        policy = Policy.parse(metadata.get("retry_policy"))
+        decision = decide(
+            replace(policy, ladder=()) if alone else policy, verdict, attempt.exit_code, history, hop=job.hop,
+            repeatable=repeatable, review=bool(metadata.get("review")), now=time.time(),
+        )  # fmt: skip
+    except Exception as defect:
+        log.exception("what follows attempt %s cannot be decided", attempt.pk)
+        sentence = f"{verdict.summary}; what follows could not be decided: {defect!r}"
+        return Decision("done") if verdict.success else Decision("fail", sentence=sentence)
     if decision.action == "park":
         attempt.verdict["parked"] = True
         StepAttempt.objects.filter(pk=attempt.pk).update(verdict=attempt.verdict)
     return decision
+
+
+def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision) -> tuple[Decision, dict[str, Any]]:
+    """The context for the next tool. One that cannot take over is left out: the job goes on as if it ended the ladder."""
+    if decision.action != "escalate":
+        return decision, {}
+    try:
+        return decision, storable(carried_from(job, attempt, verdict, decision.tool))
+    except Exception as refusal:
+        log.warning("job %s cannot be handed over to %s: %r", job.job_id, decision.tool, refusal)
+        sentence = f"{verdict.summary}; it could not be handed over to {decision.tool}: {refusal}"
+        return replace(_decide(job, attempt, verdict, alone=True), sentence=sentence), {}
 
 
 def _record(
@@ -150,7 +174,7 @@ def _record(
     )  # fmt: skip
 
 
-def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, by: str) -> None:
+def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, carried: dict[str, Any]) -> None:
     said = {"reason": verdict.reason.value, "summary": (decision.sentence or verdict.summary)[:500]}
     payload = {"attempt": attempt.number, "reason": verdict.reason.value}
     match decision.action:
@@ -172,7 +196,6 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
                 carried={**job.carried, "cause": cause},
             )
         case "escalate":
-            carried = carried_from(job, attempt, verdict, decision.tool)
             _later(
                 job,
                 decision,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseFault
 from django.db.models import F
 
@@ -23,6 +24,7 @@ log = logging.getLogger("engine.supervise")
 LOOK_S = 0.5  # how often a worker looks whether somebody cancelled; an order reaches the tool within this time
 SETTLE_PATIENCE_S = 600.0
 BURY_S = 10.0
+FROZEN_S = 15.0
 
 
 class Supervisor:
@@ -73,7 +75,7 @@ class Supervisor:
         return self.shim.ending
 
     def _note_start(self, event: dict[str, int]) -> None:
-        rows = StepAttempt.objects.filter(pk=self.attempt.pk, fence=self.attempt.fence)
+        rows = StepAttempt.objects.alive().filter(pk=self.attempt.pk, fence=self.attempt.fence)
         rows.update(tool_pid=event.get("pid"), shim_pid=event.get("shim_pid"))
 
     def _look(self) -> None:
@@ -85,8 +87,8 @@ class Supervisor:
         if job is None or job["fence"] != self.attempt.fence:
             self._lose()
         elif job["status"] == JobStatus.CANCELLING and not self._cancelled:
-            self._cancelled = True
-            self.shim.cancel(job["cancel_grace_s"])
+            grace = job["cancel_grace_s"]
+            self._cancelled = self._ask_to_stop(settings.ENGINE_CANCEL_GRACE_S if grace is None else grace)
         watched = StepAttempt.objects.filter(pk=self.attempt.pk, watched_until__gt=db.now())
         self.shipper.watched = watched.exists()
 
@@ -105,8 +107,13 @@ class Supervisor:
 
     def _hand_back_if_told(self) -> None:
         if drain.hand_back_now() and not self.handed_back and not self._cancelled:
-            self.handed_back = True
-            self.shim.cancel(min(5.0, settings.ENGINE_CANCEL_GRACE_S))
+            self.handed_back = self._ask_to_stop(min(5.0, settings.ENGINE_CANCEL_GRACE_S))
+
+    def _ask_to_stop(self, grace_s: float) -> bool:
+        """A shim that does not answer within the grace and a margin is taken for frozen."""
+        overdue_at = time.monotonic() + grace_s + FROZEN_S
+        self.overdue_at = overdue_at if self.overdue_at is None else min(self.overdue_at, overdue_at)
+        return self.shim.cancel(grace_s)
 
     def _quietly(self, step: Callable[[], object]) -> None:
         """A database that is away costs beats, not the job: the shim's dead man decides how long that may last."""
@@ -124,6 +131,8 @@ def patiently(step: Callable[[], object]) -> None:
         try:
             step()
             return
+        except (DataError, IntegrityError):
+            raise  # it is there, and will never take this
         except DatabaseFault:
             if time.monotonic() > deadline:
                 raise

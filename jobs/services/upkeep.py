@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.db import DataError, IntegrityError
+from django.db import Error as DatabaseFault
 from django.db.models import Q
 
 from adapters.process import Ending
@@ -65,6 +67,12 @@ def _guarded(step: Callable[[], object]) -> None:
         step()
     except Refused as faster:
         log.info("upkeep: %s", faster)  # another node did it, or the worker came back in time
+    except (DataError, IntegrityError):
+        log.exception("upkeep: a step met a row that the database does not take; the others go on")
+    except DatabaseFault:
+        raise  # it is away: the other steps would meet the same
+    except Exception:
+        log.exception("upkeep: a step failed; the others go on")
 
 
 def _look_after(attempt: StepAttempt) -> None:

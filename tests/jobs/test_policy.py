@@ -140,3 +140,13 @@ def test_a_timeout_ends_as_timeout() -> None:
 
 def test_work_and_ours_share_no_reason() -> None:
     assert not WORK & OURS
+
+
+def test_interruptions_and_faults_of_ours_that_take_turns_come_to_an_end() -> None:
+    history: list[Past] = []
+    for turn in range(40):
+        reason = (Reason.LOST, Reason.INFRA)[turn % 2]
+        history.append(Past(reason, None, 0))
+        if decide(Policy(), Verdict(reason, "", ""), None, history, hop=0).action not in ("requeue", "retry"):
+            return
+    raise AssertionError("the job was tried for ever")
