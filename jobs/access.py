@@ -13,7 +13,18 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from jobs.errors import NotAllowed, NotFound
-from jobs.models import ApiToken, ErrorRecord, Event, Job, Project, Run, StepAttempt, Workstream
+from jobs.models import (
+    ApiToken,
+    ErrorRecord,
+    Event,
+    Job,
+    JobTemplate,
+    Project,
+    Run,
+    SavedView,
+    StepAttempt,
+    Workstream,
+)
 from jobs.models.job import JobQuerySet
 from jobs.roles import PERMISSIONS
 from jobs.services.submit import Submitter
@@ -85,6 +96,31 @@ class Actor:
         if verb:
             self.require_to(verb, job)
         return job
+
+    # --- what people keep --------------------------------------------------------------------------------------------
+    def may_change(self, kept: SavedView | JobTemplate) -> bool:
+        """One's own; an operator also what others share."""
+        return kept.owner_id == self.user.pk or (kept.shared and self.may("operate"))
+
+    def require_to_change(self, kept: SavedView | JobTemplate) -> None:
+        if not self.may_change(kept):
+            raise NotAllowed(f"{kept} belongs to {kept.owner}: changing it takes the operate permission.", scope="operate")
+
+    def views(self) -> "QuerySet[SavedView]":
+        return SavedView.objects.filter(Q(owner=self.user) | Q(shared=True)).select_related("owner")
+
+    def templates(self) -> "QuerySet[JobTemplate]":
+        """Own and shared ones, as far as the actor sees the repository that they name."""
+        rows = JobTemplate.objects.filter(Q(owner=self.user) | Q(shared=True)).select_related("owner")
+        return self._seen(rows, "repo_key")
+
+    def template(self, slug: str, *, change: bool = False) -> JobTemplate:
+        found = self.templates().filter(slug=slug).first()
+        if found is None:
+            raise NotFound(f"There is no template {slug}.")
+        if change:
+            self.require_to_change(found)
+        return found
 
     # --- what is seen ------------------------------------------------------------------------------------------------
     @cached_property

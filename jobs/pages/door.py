@@ -21,6 +21,7 @@ class Visit(HttpRequest):
 
     actor: Actor
     polled: Any
+    counted: dict[str, int]
 
 
 View = Callable[..., HttpResponseBase]

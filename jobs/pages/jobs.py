@@ -14,7 +14,7 @@ from adapters import registry
 from jobs.access import Actor
 from jobs.models import Job
 from jobs.models.job import JobQuerySet
-from jobs.pages import why
+from jobs.pages import context, views, why
 from jobs.pages.counting import count_all, shown
 from jobs.pages.door import Visit, jobs_of, page
 from jobs.pages.filters import LABELS, SINCE, TABS, Filters
@@ -33,13 +33,13 @@ def rows_of(jobs: JobQuerySet) -> JobQuerySet:
 @page()
 def jobs(request: Visit) -> HttpResponse:
     filters = Filters.read(request.GET, request.actor.name)
-    return render(request, "jobs/list.html", _page(request, filters))
+    return render(request, "jobs/list.html", _page(request, filters) | views.menu(request))
 
 
 def _page(request: Visit, filters: Filters) -> dict[str, Any]:
     matching = filters.apply(jobs_of(request.actor))
     rows, newer, older = _keyset(rows_of(matching), request.GET, oldest=filters.sort == "oldest")
-    tabs = _tabs(filters, request.actor)
+    tabs = _tabs(request, filters)
     at_top = not request.GET.get("before") and not request.GET.get("after") and not filters.sort
     return {
         "rows": decorate(rows), "newer": newer, "older": older, "filters": filters, "tabs": tabs,
@@ -85,10 +85,10 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _tabs(filters: Filters, actor: Actor) -> list[dict[str, Any]]:
+def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
     """Status tabs with counts. States that empty themselves are counted from their own few rows, whatever the filter."""
-    base = filters.without("status").apply(jobs_of(actor))
-    wanted = {}
+    base = filters.without("status").apply(jobs_of(request.actor))
+    wanted: dict[str, Any] = context.wanted(request.actor)  # one query for these and the tabs
     for name, states in TABS:
         if name not in ("Failed", *UNCOUNTED):
             few = Job.objects.filter(status__in=states).order_by().values("pk")[:LIVE_CAP]
@@ -98,6 +98,7 @@ def _tabs(filters: Filters, actor: Actor) -> list[dict[str, Any]]:
     if not filters.applied:  # else it would read all that the filter lets through
         wanted["Failed"] = base.filter(status__in=dict(TABS)["Failed"])
     counts, current = count_all(wanted), filters.tab()
+    request.counted = counts
     tabs: list[dict[str, Any]] = [{"name": "All", "states": None, "count": "", "current": current == "All"}]
     tabs += [{"name": n, "states": s, "count": "", "current": current == n} for n, s in TABS]
     for tab in tabs:

@@ -20,6 +20,7 @@ from jobs.pages import (
     stream,
     submit,
     submit_json,
+    views,
 )
 
 urlpatterns = [
@@ -31,6 +32,8 @@ urlpatterns = [
     path("-/jobs/rows", jobs.rows, name="jobs-rows"),
     path("jobs/bulk", bulk.bulk, name="jobs-bulk"),
     path("jobs/check", submit.check, name="jobs-check"),
+    path("jobs/views/new", views.new, name="view-new"),
+    path("jobs/views/<int:pk>/delete", views.delete, name="view-delete"),
     path("jobs/new", submit.new, name="job-new"),
     path("-/jobs/new/fields", submit.fields, name="job-new-fields"),
     path("jobs/new/json", submit_json.submit_json, name="job-new-json"),

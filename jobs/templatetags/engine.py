@@ -10,12 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.access import NEEDS
-from jobs.pages import words
+from jobs.pages import counting, words
 
 register = template.Library()
 register.filter("duration", words.duration)
 register.filter("size", words.size)
 register.filter("counted", words.counted)
+register.filter("bounded", counting.shown)
 
 
 @register.simple_tag

@@ -24,6 +24,24 @@ def test_filter_search_and_come_back(page: Page) -> None:
     expect(page.locator("#q")).to_have_value("Rebase")
 
 
+def test_a_view_is_saved_found_again_and_deleted(page: Page) -> None:
+    page.goto("/jobs?tool=git")
+    page.locator("#views > summary").click()
+    page.get_by_role("link", name="Save this view…").click()
+    dialog = page.locator("#dialog")
+    dialog.get_by_label("Name").fill("Git work")
+    dialog.get_by_role("button", name="Save view").click()
+    expect(page.locator("#notices")).to_contain_text("Git work is in the Views menu")
+    page.goto("/jobs")
+    page.locator("#views > summary").click()
+    page.get_by_role("link", name="Git work", exact=True).click()
+    page.wait_for_url("**/jobs?tool=git")
+    page.locator("#views > summary").click()
+    page.get_by_role("link", name="Delete Git work").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.locator("#notices")).to_contain_text("Git work is deleted")
+
+
 def test_cancel_asks_in_a_dialog_and_changes_the_head_in_place(page: Page) -> None:
     page.goto("/jobs/job-0416")
     page.locator("a.btn", has_text="Cancel job").click()
