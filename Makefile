@@ -53,8 +53,9 @@ check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment ch
 fmt: $(VENV)/.dev ## mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 
-schema: $(VENV)/.dev ## write schema/openapi.json anew
+schema: $(VENV)/.dev ## write schema/openapi.json and docs/operations.md anew
 	$(BIN)/python manage.py export_openapi_schema --api engine_site.api.api --indent 1 --output schema/openapi.json
+	$(BIN)/python -m tests.api.operations_table
 
 bench: $(VENV)/.dev ## measure: hand-off, submit to start, claims, the log path; ratios within one run
 	$(BIN)/python -m tests.bench

@@ -30,6 +30,7 @@ class Submitter:
 
 
 ENGINE = Submitter()
+RESERVED = frozenset({"new", "bulk", "check", "rows"})  # words that stand where a job id stands in an address
 
 
 def check(document: Any, *, source: str | None = None, base: Path | None = None) -> schema.Report:
@@ -38,6 +39,16 @@ def check(document: Any, *, source: str | None = None, base: Path | None = None)
     if not report.ok:
         return report
     problems = list(report.problems)
+    if document["job_id"] in RESERVED:
+        problems.append(
+            schema.Problem(
+                "/job_id",
+                f"{document['job_id']!r} is an address of its own and cannot name a job.",
+                document["job_id"],
+                "any other id",
+                f"Use {document['job_id']}-1, for example.",
+            )
+        )
     if document["tool"] == "shell" and not settings.ENGINE_ALLOW_SHELL:
         problems.append(
             schema.Problem(

@@ -203,3 +203,9 @@ def test_a_line_of_many_jobs_is_blocked_and_rearmed_to_its_end() -> None:
     assert status(jobs[-1]) == "blocked"
     actions.retry(Job.objects.get(pk=jobs[0].pk), by="mara")
     assert status(jobs[-1]) == "waiting"
+
+
+@pytest.mark.parametrize("word", ["new", "bulk", "check"])
+def test_a_word_that_is_an_address_of_its_own_names_no_job(word: str) -> None:
+    with pytest.raises(InvalidDocument, match="cannot name a job"):
+        submit(document(word))
