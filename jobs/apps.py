@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
@@ -10,4 +12,5 @@ class JobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        import_module("jobs.services.sessions")  # models must be there before it can be read
         post_migrate.connect(make_groups, sender=self, dispatch_uid="jobs.roles")
