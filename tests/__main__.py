@@ -39,7 +39,9 @@ def main() -> int:
     extra = sys.argv[1:]
     # Without a database of its own name each, passes and workers would meet: pytest-django adds a suffix per worker.
     codes = [pytest("The suite on SQLite", "-n", "2", "-m", "not (cluster or browser or aider)", *extra)]
-    codes.append(pytest("Clusters, browsers and real tools", "-m", "cluster or browser or aider", *extra))
+    codes.append(pytest("Clusters and real tools", "-n", "2", "-m", "cluster or aider", *extra))
+    # Apart: the browser's event loop would stand in the way of the others' database calls.
+    codes.append(pytest("Browsers", "-m", "browser", *extra))
     if found["ENGINE_TEST_POSTGRES"]:
         codes.append(
             pytest(
