@@ -9,6 +9,7 @@ from jobs.api import (
     logs,
     queues,
     runs,
+    templates,
     tokens,
     tools,
     verbs,
@@ -25,5 +26,6 @@ for prefix, router in (
     ("/runs", runs.router), ("/workstreams", workstreams.router),
     ("/attempts", attempts.router), ("/events", events.router), ("/errors", error_kinds.router),
     ("/tools", tools.router), ("/workers", workers.router), ("/queues", queues.router), ("/tokens", tokens.router),
+    ("/templates", templates.router),
 ):  # fmt: skip
     api.add_router(prefix, router)

@@ -104,7 +104,8 @@ class Actor:
 
     def require_to_change(self, kept: SavedView | JobTemplate) -> None:
         if not self.may_change(kept):
-            raise NotAllowed(f"{kept} belongs to {kept.owner}: changing it takes the operate permission.", scope="operate")
+            owner = kept.owner.get_username()
+            raise NotAllowed(f"{kept} is {owner}'s: changing it takes the operate permission.", scope="operate")
 
     def views(self) -> "QuerySet[SavedView]":
         return SavedView.objects.filter(Q(owner=self.user) | Q(shared=True)).select_related("owner")

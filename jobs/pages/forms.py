@@ -131,9 +131,13 @@ def _made_by_form(adapter: Adapter, prompt: str, spec: dict[str, Any]) -> bool:
 
 
 def of_job(job: Job) -> dict[str, str]:
-    """A job's document as the form shows it; the command stays exact, its prompt too where the adapter finds it."""
-    spec, metadata, paths = job.spec, job.metadata, job.spec.get("paths") or {}
-    adapter = adapter_named(spec.get("tool", job.tool))
+    return of_document(job.spec) | {"title": job.title, "queue": job.queue, "priority": job.priority}
+
+
+def of_document(spec: dict[str, Any]) -> dict[str, str]:
+    """A document as the form shows it; the command stays exact, its prompt too where the adapter finds it."""
+    metadata, paths = spec.get("metadata") or {}, spec.get("paths") or {}
+    adapter = adapter_named(spec.get("tool", ""))
     prompt = adapter.prompt_of(spec)
     policy = metadata.get("retry_policy")
     ladder = policy.get("escalate_to", []) if isinstance(policy, dict) else []
@@ -143,11 +147,12 @@ def of_job(job: Job) -> dict[str, str]:
     tries = 1 + max((rule.get("times", 1) for rule in rules), default=2 if policy == "retry_same" else 0)
     env = spec.get("env") or {}
     return {
-        "tool": adapter.name, "title": job.title, "repo_root": paths.get("repo_root", ""),
+        "tool": adapter.name, "title": metadata.get("title", ""), "repo_root": paths.get("repo_root", ""),
         "working_dir": paths.get("working_dir", ""), "scope": "\n".join(metadata.get("files_scope") or []),
         "timeout": str(metadata.get("timeout_seconds") or ""), "tries": str(tries), "esc1": [*ladder, ""][0],
-        "esc2": [*ladder, "", ""][1], "review": "1" if metadata.get("review") else "", "run_id": job.run_id,
-        "ws_id": spec.get("workstream_id", ""), "queue": job.queue, "priority": job.priority,
+        "esc2": [*ladder, "", ""][1], "review": "1" if metadata.get("review") else "", "run_id": spec.get("run_id", ""),
+        "ws_id": spec.get("workstream_id", ""), "queue": metadata.get("queue") or "default",
+        "priority": metadata.get("priority") or Priority.NORMAL.value,
         "env": "\n".join(f"{name}={value['secret']}" for name, value in env.items() if isinstance(value, dict)),
         "command": "" if prompt and _made_by_form(adapter, prompt, spec) else json.dumps(
             spec.get("command") or {}, indent=1, ensure_ascii=False),

@@ -22,15 +22,15 @@ from jobs.pages.words import duration, size
 from jobs.roles import TOKEN_SCOPES
 from jobs.services import tokens
 
-TABS = (("profile", "Profile"), ("tokens", "API tokens"), ("policies", "Policies"), ("retention", "Retention"),
-        ("about", "About"))  # fmt: skip
+TABS = (("profile", "Profile"), ("tokens", "API tokens"), ("templates", "Templates"), ("policies", "Policies"),
+        ("retention", "Retention"), ("about", "About"))  # fmt: skip
 LIVES = {"90": "In 90 days", "30": "In 30 days", "365": "In a year", "": "Never"}
 SOON = timedelta(days=14)
 
 
 @page()
 def settings(request: Visit, tab: str) -> HttpResponse:
-    if tab not in dict(TABS):
+    if tab not in dict(TABS):  # "templates" has a page of its own
         raise missing("page of settings", tab)
     context: dict[str, Any] = {"tab": tab, "tabs": TABS, "scopes": sorted(request.actor.scopes)}
     if tab == "tokens":

@@ -10,7 +10,7 @@ from django.shortcuts import render, resolve_url
 import schema
 from adapters import registry
 from jobs.errors import InvalidDocument, Refused
-from jobs.models import Job, QueueControl, Secret
+from jobs.models import Job, JobTemplate, QueueControl, Secret
 from jobs.pages import forms, words
 from jobs.pages.counting import count_all
 from jobs.pages.door import Visit, jobs_of, page
@@ -27,9 +27,11 @@ def new(request: Visit) -> HttpResponse:
     if request.method == "POST":
         return _posted(request)
     cloned = find_job(request, request.GET["clone"]) if request.GET.get("clone") else None
-    values = forms.of_job(cloned) if cloned else forms.blank(request.GET.get("tool", ""), request.actor.name)
+    template = request.actor.template(request.GET["template"]) if request.GET.get("template") else None
+    values = forms.blank(request.GET.get("tool", ""), request.actor.name)
+    values = forms.of_job(cloned) if cloned else forms.of_document(template.document) if template else values
     values |= {key: request.GET[key] for key in ("title", "run_id", "ws_id") if request.GET.get(key)}
-    return _page(request, forms.Draft(values), cloned=cloned)
+    return show(request, forms.Draft(values), cloned=cloned, template=template)
 
 
 @page("GET", "HEAD", scope="submit", part=True)
@@ -47,7 +49,7 @@ def check(request: Visit) -> HttpResponse:
     result = dry_run(request, draft)
     if is_htmx(request):
         return render(request, "submit/_dry.html", {"dry": result})
-    return _page(request, draft, dry=result)
+    return show(request, draft, dry=result)
 
 
 def _posted(request: Visit) -> HttpResponse:
@@ -60,10 +62,10 @@ def _posted(request: Visit) -> HttpResponse:
             result |= {"ok": False, "problems": refusal.problems}
         except Refused as refusal:
             result |= {"ok": False, "problems": [schema.Problem("", refusal.message)]}
-            return _page(request, draft, dry=result, status=refusal.status)
+            return show(request, draft, dry=result, status=refusal.status)
         else:
             return done(request, f"{job.title} was submitted.", resolve_url("job", job_id=job.job_id))
-    return _page(request, draft, dry=result, status=422)
+    return show(request, draft, dry=result, status=422)
 
 
 def dry_run(request: Visit, draft: forms.Draft) -> dict[str, Any]:
@@ -94,15 +96,16 @@ def _field_of(pointer: str) -> str:
     return next((name for start, name in forms.POINTERS.items() if path == start or path.startswith(start + "/")), "")
 
 
-def _page(request: Visit, draft: forms.Draft, *, dry: dict[str, Any] | None = None, cloned: Job | None = None,
-          status: int = 200) -> HttpResponse:
+def show(request: Visit, draft: forms.Draft, *, dry: dict[str, Any] | None = None, cloned: Job | None = None,
+         template: JobTemplate | None = None, status: int = 200) -> HttpResponse:
     adapter = forms.adapter_named(draft.values.get("tool", ""))
     takers = [name for name, one in sorted(registry.adapters().items()) if any(f.name == "prompt" for f in one.fields)]
     queues = sorted({"default", *settings.ENGINE_QUEUES, *QueueControl.objects.values_list("name", flat=True)})
     recent = jobs_of(request.actor).exclude(repo_key="").order_by("-pk").values_list("repo_key", "run_id")[:200]
     return render(request, "submit/form.html", _fields(adapter, draft) | {
-        "tools": sorted(registry.adapters()), "dry": dry, "cloned": cloned, "takers": takers, "queues": queues,
-        "priorities": Priority.values, "repos": list(dict.fromkeys(repo for repo, _ in recent))[:12],
+        "tools": sorted(registry.adapters()), "dry": dry, "cloned": cloned, "template": template, "takers": takers,
+        "queues": queues, "templates": request.actor.templates()[:60], "priorities": Priority.values,
+        "repos": list(dict.fromkeys(repo for repo, _ in recent))[:12],
         "runs": list(dict.fromkeys(run for _, run in recent))[:12], "roots": settings.ENGINE_ROOTS,
         "limit": words.duration(settings.ENGINE_TIMEOUT_S), "usual": usual().get(adapter.name),
     }, status=status)  # fmt: skip

@@ -12,7 +12,7 @@ import schema
 from jobs import db
 from jobs.access import Actor
 from jobs.errors import InvalidDocument, Refused
-from jobs.models import Job
+from jobs.models import Job, JobTemplate
 from jobs.pages.door import Visit, page
 from jobs.pages.htmx import done
 from jobs.pages.job import find_job
@@ -47,6 +47,9 @@ def submit_json(request: Visit) -> HttpResponse:
     if request.GET.get("clone"):
         of = find_job(request, request.GET["clone"])
         text = json.dumps(clone_of(of), indent=2, ensure_ascii=False)
+    elif request.GET.get("template"):
+        template = request.actor.template(request.GET["template"])
+        text = json.dumps(of_template(template), indent=2, ensure_ascii=False)
     elif request.GET.get("example") in schema.example_texts():
         text = schema.example_texts()[request.GET["example"]]
     return _page(request, text, None, cloned=of)
@@ -57,6 +60,11 @@ def clone_of(job: Job) -> dict[str, Any]:
     env = {name: value for name, value in (job.spec.get("env") or {}).items() if not isinstance(value, str)}
     spec = {key: value for key, value in job.spec.items() if key != "env"}
     return {**spec, "job_id": new_id(job.job_id), **({"env": env} if env else {})}
+
+
+def of_template(template: JobTemplate) -> dict[str, Any]:
+    today = f"{db.now():%Y%m%d}"
+    return {"job_id": f"{template.slug}-{today}-{secrets.token_hex(3)}", "run_id": f"run-{today}", **template.document}
 
 
 def new_id(like: str = "job") -> str:
@@ -122,6 +130,7 @@ def _page(request: Visit, text: str, found: tuple[list[schema.Problem], list[sch
         "loose": [p for p in problems if not p.line], "loose_warnings": [w for w in warnings if not w.line],
         "lines": checked_lines(text, placed, [w for w in warnings if w.line]) if found is not None else [],
         "jumps": sorted({p.line for p in placed if p.line})[:12], "examples": sorted(schema.example_texts()),
+        "templates": request.actor.templates()[:60],
     }, status=status)  # fmt: skip
 
 

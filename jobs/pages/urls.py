@@ -20,6 +20,7 @@ from jobs.pages import (
     stream,
     submit,
     submit_json,
+    templates,
     views,
 )
 
@@ -75,6 +76,10 @@ urlpatterns = [
     path("-/events/fresh", events.fresh, name="events-fresh"),
     path("settings/tokens/new", settings.token_new, name="token-new"),
     path("settings/tokens/<int:pk>/revoke", settings.token_revoke, name="token-revoke"),
+    path("settings/templates", templates.listed, name="templates"),
+    path("settings/templates/new", templates.new, name="template-new"),
+    path("settings/templates/draft", templates.draft, name="template-draft"),
+    path("settings/templates/<slug:slug>/delete", templates.delete, name="template-delete"),
     path("settings/<slug:tab>", settings.settings, name="settings"),
     path("search", search.search, name="search"),
     path("-/palette", search.palette, name="palette"),

@@ -38,7 +38,9 @@ def new(request: Visit) -> HttpResponse:
     query = query_of(QueryDict(request.POST.get("query", "")[:2000]))
     name = request.POST.get("name", "")
     try:
-        view = views.save(request.actor.user, name, query, shared=bool(request.POST.get("shared")), by=request.actor.name)
+        view = views.save(
+            request.actor.user, name, query, shared=bool(request.POST.get("shared")), by=request.actor.name
+        )
     except InvalidDocument as refusal:
         return _form(request, query, name=name, fault=refusal.message)
     return done(request, f"{view.name} is in the Views menu.", _list(query))
@@ -47,8 +49,14 @@ def new(request: Visit) -> HttpResponse:
 def _form(request: Visit, query: str, name: str = "", fault: str = "") -> HttpResponse:
     shown = QueryDict(query)
     filters = [(LABELS[key], ", ".join(shown.getlist(key))) for key in LABELS if shown.getlist(key)]
-    context = {"query": query, "filters": filters, "name": name, "fault": fault, "back": _list(query),
-               "shared": bool(request.POST.get("shared"))}
+    context = {
+        "query": query,
+        "filters": filters,
+        "name": name,
+        "fault": fault,
+        "back": _list(query),
+        "shared": bool(request.POST.get("shared")),
+    }
     template = "jobs/_view_form.html" if is_htmx(request) else "jobs/view_form.html"
     return render(request, template, context, status=422 if fault else 200)
 

@@ -1,7 +1,7 @@
 """Job templates: documents that new jobs start from."""
 
-import os
 import re
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -43,7 +43,7 @@ def check(document: Any) -> dict[str, Any]:
 def repository_of(document: dict[str, Any]) -> str:
     """Its repository as projects name theirs; empty where the document leaves it open."""
     root = str((document.get("paths") or {}).get("repo_root") or "")
-    return os.path.realpath(root) if os.path.isabs(root) else ""
+    return str(Path(root).resolve()) if root.startswith("/") else ""
 
 
 def save(slug: str, document: Any, *, owner: User, title: str, description: str = "", shared: bool = False, by: str,

@@ -18,9 +18,11 @@ def save(owner: User, name: str, query: str, *, shared: bool, by: str) -> SavedV
     if len(query) > 2000:
         raise InvalidDocument("These are more filters than a view can keep.")
     with db.atomic():
-        if owner.saved_views.exclude(name=name).count() >= MOST:
+        if SavedView.objects.filter(owner=owner).exclude(name=name).count() >= MOST:
             raise InvalidDocument(f"You have {MOST} views already; delete one first.")
-        view, _ = SavedView.objects.update_or_create(owner=owner, name=name, defaults={"query": query, "shared": shared})
+        view, _ = SavedView.objects.update_or_create(
+            owner=owner, name=name, defaults={"query": query, "shared": shared}
+        )
         events.record("view.saved", by=by, view=name if shared else "", shared=shared)
     return view
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.models import ErrorRecord, Event, Job, Node
+from jobs.models import ErrorRecord, Event, Job, JobTemplate, Node
 from jobs.services import tokens
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_workstream
@@ -38,6 +38,8 @@ def call(operation_id: str, method: str, path: str, owner: User, repository: str
         return Call(method, path, make_document(paths={"repo_root": repository}))
     if operation_id == "tokens_create":
         return Call(method, path, {"name": "new", "scopes": ["read"]})
+    if operation_id == "templates_put":
+        body = {"title": "T", "shared": True, "document": make_document(paths={"repo_root": repository})}
     # A run and a workstream are as hidden as the jobs in them.
     stream = make_workstream() if repository == "/tmp" else make_workstream("ws-hidden", "run-hidden")
     job = make_job(STATES.get(operation_id, JobStatus.QUEUED), submitter=owner, submitted_by=owner.username,
@@ -72,5 +74,10 @@ def places(path: str, job: Job, owner: User) -> dict[str, Any]:
         return {"{token_id}": tokens.create(owner, f"of-{owner.pk}-{job.pk}", ["read"], by="test")[0].pk}
     if "{row_id}" in path:
         return {"{row_id}": job.workstream_id}
+    if "{slug}" in path:
+        document = {"tool": "shell", "workstream_id": "w", "command": {"exe": "python3"}}
+        made = JobTemplate.objects.create(slug=f"of-{job.pk}", title="T", document=document, owner=owner, shared=True,
+                                          repo_key=job.repo_key)  # fmt: skip
+        return {"{slug}": made.slug}
     name = "shell" if "/tools/" in path else "default"
     return {"{job_id}": job.job_id, "{run_id}": job.run_id, "{name}": name}

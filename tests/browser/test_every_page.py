@@ -17,6 +17,7 @@ PAGES = {
     "report": "/runs/run-007/report", "workstream": "/runs/run-007/ws/ws-api", "errors": "/errors",
     "error": "/errors/7c1e0f4ab2", "tools": "/tools", "tool": "/tools/gemini", "workers": "/workers",
     "queue": "/queues/bulk", "events": "/events", "profile": "/settings/profile", "tokens": "/settings/tokens",
+    "templates": "/settings/templates", "template": "/settings/templates/new?job=job-0412", "view": "/jobs/views/new?tool=git",
     "policies": "/settings/policies", "retention": "/settings/retention", "about": "/settings/about",
     "search": "/search?q=refund", "keys": "/help/keys", "missing": "/jobs/never",
 }  # fmt: skip

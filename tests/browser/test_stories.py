@@ -87,6 +87,21 @@ def test_choosing_a_tool_loads_its_fields_and_keeps_what_was_typed(page: Page) -
     expect(page.locator("#title")).to_have_value("Keep me")
 
 
+def test_a_job_becomes_a_template_that_a_new_job_starts_from(page: Page) -> None:
+    page.goto("/jobs/job-0413")
+    page.get_by_title("More").click()
+    page.get_by_role("link", name="Save as template").click()
+    page.get_by_label("Title").fill("Rebase as always")
+    page.get_by_label("Document").fill('{"tool": "git", "workstream_id": "w", "command": {"exe": "git", "args": ["status"]}}')
+    page.get_by_role("button", name="Save template").click()
+    page.get_by_role("link", name="Rebase as always", exact=True).click()
+    expect(page.locator("header.head")).to_contain_text("From the template Rebase as always")
+    page.goto("/settings/templates")
+    page.get_by_title("Delete Rebase as always").click()
+    page.locator("#dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("#notices")).to_contain_text("Rebase as always is deleted")
+
+
 def test_json_with_mistakes_shows_each_under_its_line_and_loses_nothing(page: Page) -> None:
     page.goto("/jobs/new/json")
     text = '{\n "job_id": "x",\n "run_id": "r",\n "workstream_id": "w",\n "tool": "adier",\n "command": {"exe": "aider"}\n}'

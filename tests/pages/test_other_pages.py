@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 EVERYWHERE = ["/", "/jobs", "/jobs/new/json", "/jobs/new", "/runs", "/runs/run-1", "/runs/run-1/graph",
               "/runs/run-1/timeline", "/runs/run-1/report", "/runs/run-1/ws/ws-1", "/errors", "/errors/sig1", "/tools",
               "/tools/shell", "/workers", "/queues/default", "/events", "/settings/profile", "/settings/tokens",
-              "/settings/policies", "/settings/retention", "/settings/about", "/search", "/search?q=hello", "/help/keys",
+              "/settings/templates", "/settings/policies", "/settings/retention", "/settings/about", "/search", "/search?q=hello", "/help/keys",
               "/-/palette", "/-/palette?q=run", "/-/palette?q=%3Esubmit", "/-/palette?q=%23job", "/events.ndjson"]  # fmt: skip
 
 

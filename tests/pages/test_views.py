@@ -68,7 +68,9 @@ def test_a_view_is_deleted_after_a_question_and_an_operator_clears_up_for_all(cl
     assert client.post(f"/jobs/views/{view.pk}/delete").status_code == 303
     assert not SavedView.objects.exists()
     assert list(Event.objects.filter(event_type__startswith="view.").values_list("event_type", "actor")) == [
-        ("view.deleted", "olga"), ("view.saved", "vera")]
+        ("view.deleted", "olga"),
+        ("view.saved", "vera"),
+    ]
 
 
 def test_the_name_of_a_private_view_is_in_no_event(client, vera):
