@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 from collections.abc import Mapping
@@ -129,7 +130,14 @@ def api_failure(text: str, status: int | None, rule: str, now: float) -> Verdict
 
 
 def reset_time(text: str, now: float) -> float | None:
-    """When the provider says that it will answer again, in epoch seconds."""
+    """When the provider says that it will answer again, in epoch seconds; None if that is no time at all."""
+    try:
+        return _reset_time(text, now)
+    except (ValueError, OverflowError):  # a thirteenth month, a number of four hundred digits
+        return None
+
+
+def _reset_time(text: str, now: float) -> float | None:
     if found := EPOCH.search(text):
         return float(found[1])
     if found := ISO.search(text):
@@ -139,7 +147,8 @@ def reset_time(text: str, now: float) -> float | None:
         if not any((hours, minutes, amount)):
             continue
         seconds = float(amount or 0) / (1000 if unit == "ms" else 1)
-        return now + int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+        found_at = now + int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+        return found_at if math.isfinite(found_at) else None
     return None
 
 

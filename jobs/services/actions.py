@@ -13,6 +13,7 @@ from jobs.models import Dependency, Job
 from jobs.services import events
 from jobs.services.carry import carried_from, last_verdict, prompt_of
 from jobs.services.dependencies import failed_need, rearm
+from jobs.services.private_queue import served_queue
 from jobs.services.record import let_go
 from jobs.services.submit import refuse_locked
 from jobs.services.transitions import FAILURES, move, recount
@@ -148,6 +149,7 @@ def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
             cancelled_by="",
             unmet=unmet,
             on_hold=False,
+            queue=served_queue(job),
             **fields,
         )
         rearm(job, by)
@@ -160,8 +162,9 @@ def release(job: Job, *, by: str) -> Job:
         job = _locked(job)
         if job.status == JobStatus.QUARANTINED:
             return move(
-                job, JobStatus.QUEUED, by=by, event="job.released", reason="", summary="", budget_from=job.attempts_made
-            )
+                job, JobStatus.QUEUED, by=by, event="job.released", reason="", summary="", budget_from=job.attempts_made,
+                queue=served_queue(job),
+            )  # fmt: skip
         if job.status == JobStatus.WAITING and job.on_hold:
             Job.objects.filter(pk=job.pk).update(on_hold=False, summary="", version=F("version") + 1)
             job.on_hold = False
@@ -242,5 +245,6 @@ def review(job: Job, *, by: str, verdict: str, message: str = "") -> Job:
             payload=payload,
             budget_from=job.attempts_made,
             next_command=command,
+            queue=served_queue(job),
             carried={"cause": "changes requested", "message": message},
         )

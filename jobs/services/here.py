@@ -15,28 +15,18 @@ from adapters.process.sweep import own_identity
 from jobs import db
 from jobs.errors import Refused
 from jobs.models import Job
-from jobs.services import actions
+from jobs.services import actions, upkeep
 from jobs.services.claim import Claimant, claim_next
 from jobs.services.execute import discard_shims, execute
+from jobs.services.private_queue import private_queue
 from jobs.services.submit import ENGINE, Submitter, submit
 from jobs.services.transitions import move
 from jobs.services.waiting import explain
 from jobs.states import FINAL, JobStatus
 
-PRIVATE = "here:"
 STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
 LONGEST_NAP_S = 0.2
-
-
-def private_queue_prefix() -> str:
-    """What the private queues of this host begin with."""
-    return f"{PRIVATE}{settings.ENGINE_NODE[:30]}:"
-
-
-def private_queue() -> str:
-    """A queue that only this process serves: a cluster beside it cannot take the job away."""
-    pid, started = own_identity()
-    return f"{private_queue_prefix()}{pid}:{started}"
+LOOK_S = 1.0
 
 
 def run_here(
@@ -63,7 +53,7 @@ def run_here(
 def _work(
     job: Job, claimant: Claimant, on_output: Callable[[bytes], None] | None, on_wait: Callable[[str], None] | None
 ) -> None:
-    said = ""
+    said, looked_at = "", 0.0
     while True:
         job.refresh_from_db()
         if job.status in STOPS:
@@ -75,6 +65,10 @@ def _work(
         if job.status == JobStatus.RETRYING and job.not_before and job.not_before <= db.now():
             _promote(job)
             continue
+        if time.monotonic() - looked_at >= LOOK_S:
+            # Where no cluster runs, nobody else ends what a killed run left in this one's way.
+            looked_at = time.monotonic()
+            upkeep.look_after_attempts()
         waiting = explain(job)
         if waiting and waiting.type != "no_worker" and on_wait and waiting.sentence != said:
             said = waiting.sentence

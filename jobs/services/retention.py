@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Sum
 from django.db.models.functions import Coalesce
 
 from jobs import db
-from jobs.models import Dependency, Event, Job, Run, StepAttempt, Workstream
+from jobs.models import Dependency, Event, Job, LogChunk, Run, StepAttempt, Workstream
 from jobs.models.job import JobQuerySet
 from jobs.services import events
 from jobs.states import FINAL
@@ -30,8 +30,8 @@ class Pruned:
 def prunable(days: int) -> JobQuerySet:
     """Final jobs that ended more than `days` ago and that no unfinished job waits for; oldest first, by index."""
     before = db.now() - timedelta(days=days)
-    needed = Dependency.objects.filter(~Q(job__status__in=FINAL), needs__isnull=False).values("needs")
-    return Job.objects.filter(finished_at__lt=before).exclude(pk__in=needed).order_by("finished_at")
+    needed = Dependency.objects.filter(needs=OuterRef("pk")).exclude(job__status__in=FINAL)
+    return Job.objects.filter(~Exists(needed), finished_at__lt=before).order_by("finished_at")
 
 
 def prune(days: int | None = None, *, most: int | None = None, by: str = "engine") -> Pruned:
@@ -43,7 +43,7 @@ def prune(days: int | None = None, *, most: int | None = None, by: str = "engine
         bite = list(prunable(days).values_list("pk", flat=True)[:size])
         if not bite:
             break
-        _prune_bite(bite, done)
+        _prune_bite(bite, days, done)
     if done.jobs:
         _drop_empty_runs(days)
         events.record("retention.pruned", by=by, jobs=done.jobs, attempts=done.attempts, log_bytes=done.log_bytes)
@@ -57,16 +57,19 @@ def preview(days: int) -> Pruned:
     return Pruned(prunable(days).count(), totals["count"], totals["size"])
 
 
-def _prune_bite(bite: list[int], done: Pruned) -> None:
-    attempts = list(StepAttempt.objects.filter(job_id__in=bite).only("log_dir", "log_bytes"))
+def _prune_bite(bite: list[int], days: int, done: Pruned) -> None:
+    attempts = list(StepAttempt.objects.filter(job_id__in=bite).only("job_id", "log_dir", "log_bytes"))
     for attempt in attempts:
         _remove_directory(attempt)
+        LogChunk.objects.filter(attempt=attempt).delete()  # megabytes: apart, so that no writer waits for all of them
     with db.atomic():
-        Event.objects.filter(job_id__in=bite).delete()
-        Job.objects.filter(pk__in=bite).delete()  # attempts, chunks and dependencies go with it
-    done.jobs += len(bite)
-    done.attempts += len(attempts)
-    done.log_bytes += sum(attempt.log_bytes for attempt in attempts)
+        # Looked at again: a person may have asked for another attempt since.
+        gone = set(prunable(days).filter(pk__in=bite).select_for_update(of=("self",)).values_list("pk", flat=True))
+        Event.objects.filter(job_id__in=gone).delete()
+        Job.objects.filter(pk__in=gone).delete()  # attempts and dependencies go with it
+    done.jobs += len(gone)
+    done.attempts += sum(attempt.job_id in gone for attempt in attempts)
+    done.log_bytes += sum(attempt.log_bytes for attempt in attempts if attempt.job_id in gone)
 
 
 def _remove_directory(attempt: StepAttempt) -> None:

@@ -57,7 +57,11 @@ class Shipper:
             file.seek(self._heard)
             while piece := file.read(1 << 16):
                 self._heard += len(piece)
-                self.on_output(piece)
+                try:
+                    self.on_output(piece)
+                except (OSError, ValueError):  # whoever listened has gone; the job goes on
+                    self.on_output, self.live = None, False
+                    return
 
     def _ship_to(self, size: int) -> None:
         end = min(size, settings.ENGINE_LOG_COPY_BYTES)

@@ -55,7 +55,7 @@ class Supervisor:
                 select.select([self.shim], [], [], 0.05 if self.shipper.live else pause)
             ending = self._read_events()
             if ending is not None:
-                self._quietly(self.shipper.finish)
+                self._quietly(partial(patiently, self.shipper.finish))
                 return ending
             self._quietly(self.shipper.ship)
             if time.monotonic() >= look_at:
@@ -116,12 +116,17 @@ class Supervisor:
         return self.shim.cancel(grace_s)
 
     def _quietly(self, step: Callable[[], object]) -> None:
-        """A database that is away costs beats, not the job: the shim's dead man decides how long that may last."""
+        """A database that is away costs beats, not the job: the shim's dead man decides how long that may last.
+
+        So does a log that cannot be copied: what the tool did is done.
+        """
         try:
             step()
         except DatabaseFault as fault:
             log.warning("attempt %s: the database is away (%s)", self.attempt.pk, fault)
             db.connection().close_if_unusable_or_obsolete()
+        except OSError as fault:
+            log.warning("attempt %s: its log cannot be copied (%s)", self.attempt.pk, fault)
 
 
 def patiently(step: Callable[[], object]) -> None:

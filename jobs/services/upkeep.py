@@ -19,7 +19,7 @@ from jobs.errors import Refused
 from jobs.models import ErrorRecord, Job, StepAttempt
 from jobs.queue.wake import keep_awake
 from jobs.services import attempts, nodes, retention
-from jobs.services.here import private_queue_prefix
+from jobs.services.private_queue import private_queue_prefix
 from jobs.services.settle import settle
 from jobs.services.transitions import move, recount
 from jobs.states import ErrorState, JobStatus
@@ -39,10 +39,7 @@ def tick() -> None:
     """One second's work: beat, rescue, promote, expire. Steps are apart, so that one that fails takes no other along."""
     global _healed_at
     nodes.beat()
-    living = list(StepAttempt.objects.alive().select_related("job__workstream"))
-    _forget({attempt.pk for attempt in living})
-    for attempt in living:
-        _guarded(partial(_look_after, attempt))
+    look_after_attempts()
     for job in Job.objects.delayed().filter(not_before__lte=db.now())[:200]:
         _guarded(partial(move, job, JobStatus.QUEUED))
     for job in Job.objects.claimable().filter(attempts_made=0, expires_at__lte=db.now())[:200]:
@@ -52,6 +49,14 @@ def tick() -> None:
         _healed_at = time.monotonic()
         heal()
         retention.prune(most=PRUNE_AT_ONCE)
+
+
+def look_after_attempts() -> None:
+    """Close what a dead or silent worker left."""
+    living = list(StepAttempt.objects.alive().select_related("job__workstream"))
+    _forget({attempt.pk for attempt in living})
+    for attempt in living:
+        _guarded(partial(_look_after, attempt))
 
 
 def _forget(living: set[int]) -> None:

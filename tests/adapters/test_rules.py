@@ -51,6 +51,13 @@ def test_a_reset_time_is_read_where_it_is_told(text: str, expected: float | None
     assert rules.reset_time(text, NOW) == expected
 
 
+@pytest.mark.parametrize(
+    "text", ["Retry at 2026-13-45T25:61:00Z", f"try again in {'9' * 400} s", f"try again in {'9' * 400} h"]
+)
+def test_a_reset_time_that_is_no_time_is_none(text: str) -> None:
+    assert rules.reset_time(text, NOW) is None
+
+
 def test_a_quoted_line_is_cut_to_what_a_page_can_show() -> None:
     assert rules.cut("a  b\n c") == "a b c"
     assert len(rules.cut("x" * 1000)) == rules.CUT and rules.cut("x" * 1000).endswith("…")

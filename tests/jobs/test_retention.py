@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from jobs.models import Dependency, Event, Job, LogChunk, Run, StepAttempt
-from jobs.services import events
+from jobs.services import actions, events, retention
 from jobs.services.retention import prune
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_job
@@ -69,3 +69,17 @@ def test_at_most_so_many_go_at_once(data_dir: Path) -> None:
         old_job()
     assert prune(90, most=2).jobs == 2
     assert Job.objects.count() == 1
+
+
+def test_a_job_that_is_retried_while_it_is_about_to_be_removed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = old_job()
+    removed = retention._remove_directory
+
+    def retry_first(attempt: StepAttempt) -> None:
+        actions.retry(job, by="mara")
+        removed(attempt)
+
+    monkeypatch.setattr(retention, "_remove_directory", retry_first)
+    done = retention.prune(90)
+    assert Job.objects.get().status == "queued"
+    assert done.jobs == 0

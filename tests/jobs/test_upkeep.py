@@ -21,7 +21,7 @@ from jobs.errors import Refused
 from jobs.models import ErrorRecord, Event, Job, Node, StepAttempt
 from jobs.services import actions, nodes, upkeep
 from jobs.services.claim import Claimant, claim_next
-from jobs.services.here import private_queue
+from jobs.services.private_queue import private_queue
 from jobs.services.submit import submit_all
 from jobs.services.transitions import move
 from jobs.states import ErrorState, JobStatus
