@@ -11,11 +11,13 @@ from jobs.models import ErrorRecord, Node, QueueControl, ToolControl, Workstream
 from jobs.queue.wake import wake
 from jobs.services import events
 from jobs.services.circuit import open_circuit
+from jobs.services.storable import text
+from jobs.services.waiting import fresh_nodes
 from jobs.states import CircuitState, ErrorState
 
 
 def pause_queue(name: str, *, by: str, reason: str = "") -> QueueControl:
-    return _set_queue(name, "queue.paused", by, paused=True, paused_reason=reason)
+    return _set_queue(name, "queue.paused", by, paused=True, paused_reason=text(reason)[:200])
 
 
 def resume_queue(name: str, *, by: str) -> QueueControl:
@@ -36,7 +38,7 @@ def _set_queue(name: str, event: str, by: str, **fields: Any) -> QueueControl:
 
 
 def pause_tool(name: str, *, by: str, reason: str = "") -> ToolControl:
-    return _set_tool(name, "tool.paused", by, paused=True, paused_reason=reason)
+    return _set_tool(name, "tool.paused", by, paused=True, paused_reason=text(reason)[:200])
 
 
 def resume_tool(name: str, *, by: str) -> ToolControl:
@@ -81,7 +83,7 @@ def _plain(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def lock_workstream(workstream: Workstream, *, by: str, reason: str = "") -> Workstream:
-    return _set_lock(workstream, by, True, reason)
+    return _set_lock(workstream, by, True, text(reason)[:200])
 
 
 def unlock_workstream(workstream: Workstream, *, by: str) -> Workstream:
@@ -115,7 +117,7 @@ def drain_node(node: Node, *, by: str, draining: bool = True) -> Node:
 
 
 def forget_node(node: Node, *, by: str) -> None:
-    if node.stopped_at is None:
+    if node.stopped_at is None and fresh_nodes().filter(pk=node.pk).exists():  # a crashed one says no farewell
         raise WrongState(f"Worker {node.name} has not stopped; drain and stop it first.")
     with db.atomic():
         events.record("worker.forgotten", by=by, worker=node.name)

@@ -13,6 +13,7 @@ from adapters.paths import Paths
 from schema import Problem
 
 KEYS = ("repo_root", "working_dir", "log_file", "error_report")
+LONGEST_ROOT = 500  # characters, as resolved: it is a column
 
 
 def default_base() -> Path:
@@ -40,7 +41,11 @@ def resolve(document: Mapping[str, Any], base: Path | None) -> Paths:
 def problems(document: Mapping[str, Any], base: Path | None) -> list[Problem]:
     """The same as a problem of the document."""
     try:
-        resolve(document, base)
+        root = str(resolve(document, base).repo_root)
+        if len(root) > LONGEST_ROOT:
+            sentence = f"paths.repo_root has {len(root)} characters; it takes at most {LONGEST_ROOT}."
+            shorter = "Work in a directory with a shorter path."
+            return [Problem("/paths/repo_root", sentence, root[:80], f"at most {LONGEST_ROOT} characters", shorter)]
     except OutsideRoots as refusal:
         key = re.match(r"paths\.(\w+)", str(refusal))
         pointer = f"/paths/{key[1]}" if key else "/paths"

@@ -213,3 +213,20 @@ def test_a_lock_on_a_workstream_holds_for_its_name_and_can_be_lifted() -> None:
     controls.lock_workstream(first, by="mara", reason="freeze")
     second.refresh_from_db()
     assert second.locked and second.locked_reason == "freeze"
+
+
+def test_long_words_of_an_operator_are_cut() -> None:
+    assert len(controls.pause_queue("q", by="mara", reason="x" * 300).paused_reason) == 200
+    assert len(controls.pause_tool("t", by="mara", reason="x" * 300).paused_reason) == 200
+    assert len(controls.lock_workstream(make_workstream(), by="mara", reason="x\0" * 300).locked_reason) == 200
+
+
+def test_a_worker_that_crashed_can_be_forgotten() -> None:
+    node = Node.objects.create(
+        name="n", host="n", pid=1, pid_started=1, heartbeat_at=timezone.now() - timedelta(hours=1)
+    )
+    controls.forget_node(node, by="mara")
+    assert not Node.objects.exists()
+    node = Node.objects.create(name="n", host="n", pid=1, pid_started=1)
+    with pytest.raises(WrongState):
+        controls.forget_node(node, by="mara")

@@ -1,5 +1,6 @@
 """Dependencies: children go when their parents have completed, in the parents' own transaction."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -209,3 +210,10 @@ def test_a_line_of_many_jobs_is_blocked_and_rearmed_to_its_end() -> None:
 def test_a_word_that_is_an_address_of_its_own_names_no_job(word: str) -> None:
     with pytest.raises(InvalidDocument, match="cannot name a job"):
         submit(document(word))
+
+
+def test_a_repository_with_too_long_a_path_is_refused_with_a_sentence(data_dir: Path, tmp_path: Path) -> None:
+    """It is a column: PostgreSQL would answer with a fault of its own."""
+    long = tmp_path / "/".join(["d" * 100] * 6)
+    with pytest.raises(InvalidDocument, match=r"paths\.repo_root has \d+ characters"):
+        submit(make_document(paths={"repo_root": str(long)}))
