@@ -60,3 +60,12 @@ def segments(parts: Sequence[tuple[str, int]]) -> list[Segment]:
             found.append(Segment(tone, f"{at:.2f}%", f"{width:.2f}%", f"{at + width:.2f}%" if at + width < 99.9 else ""))
         at += width
     return found
+
+
+def days_path(values: Sequence[float], height: int = 20) -> Spark:
+    """Bars of a row, 7 wide each: `area` is a path of all but the last, `line` of the last. A rect for each would make
+    fifty rows four times as heavy."""
+    most = max(values, default=0) or 1
+    found = [f"M{index * 7} {height}v-{max(1.5, value / most * height):.3g}h5V{height}z" if value else ""
+             for index, value in enumerate(values)]
+    return Spark(found[-1] if found else "", "".join(found[:-1]))

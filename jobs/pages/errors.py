@@ -16,6 +16,7 @@ from jobs import db
 from jobs.access import Actor
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import ErrorRecord, Event
+from jobs.pages.charts import days_path
 from jobs.pages.counting import count_all, shown
 from jobs.pages.door import Visit, page
 from jobs.pages.handlers import missing
@@ -24,8 +25,9 @@ from jobs.services import controls
 from jobs.states import ErrorState, JobStatus
 
 DAYS = 14
-MOST = 100
+PAGE = 50
 NEW_H = 24
+TOLD = ("error.resolved", "error.reopened", "error.muted", "error.regressed")
 SORTS = {"last": ("Last seen", "-last_seen_at"), "count": ("Count", "-count"), "first": ("First seen", "-first_seen_at")}
 MUTES = {"24h": "24 hours", "7d": "7 days", "100": "100 more"}
 
@@ -56,15 +58,24 @@ def _list(request: Visit) -> dict[str, Any]:
         found = found.filter(Q(message__icontains=question) | Q(signature__startswith=question)
                              | Q(category__icontains=question))
     sort = request.GET.get("sort", "last")
-    kinds = list(found.order_by(SORTS.get(sort, SORTS["last"])[1])[:MOST])
+    number = _page_number(request.GET.get("page", ""))
+    first = (number - 1) * PAGE
+    asked = list(found.order_by(SORTS.get(sort, SORTS["last"])[1], "-pk")[first : first + PAGE + 1])
+    kinds = asked[:PAGE]
     _count_days(request.actor, kinds)
     counts = count_all({name: tabs[name] for name in ("open", "new", "regressed", "muted")})
     return {
         "kinds": kinds, "tab": chosen, "q": question, "tool": tool, "sort": sort, "sorts": SORTS, "any": rows.exists(),
         "tabs": [(name, name.capitalize(), shown(counts[name]) if name in counts else "") for name in tabs],
         "tools": sorted(rows.order_by().values_list("tool", flat=True).distinct()[:20]),
-        "may_operate": request.actor.may("operate"), "days": DAYS,
+        "may_operate": request.actor.may("operate"), "days": DAYS, "page": number, "first": first + 1,
+        "last": first + len(kinds), "earlier": number - 1, "later": number + 1 if len(asked) > PAGE else 0,
     }  # fmt: skip
+
+
+def _page_number(text: str) -> int:
+    """Plain numbers: kinds of errors are few, and the order they come in changes under any cursor."""
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:5]) <= 1000 else 1
 
 
 def _count_days(actor: Actor, kinds: Sequence[ErrorRecord]) -> None:
@@ -78,16 +89,21 @@ def _count_days(actor: Actor, kinds: Sequence[ErrorRecord]) -> None:
     for row in rows:
         days[row["error_id"]][row["day"]] += row["n"]
         jobs[row["error_id"]] += row["jobs"]
+    shown_days = last_days(today)
     for kind in kinds:
-        kind.bars = bars(days[kind.pk], today, 20)  # type: ignore[attr-defined]
+        kind.drawn = days_path([days[kind.pk][day] for day in shown_days])  # type: ignore[attr-defined]
         kind.recent = sum(days[kind.pk].values())  # type: ignore[attr-defined]
         kind.jobs_seen = jobs[kind.pk]  # type: ignore[attr-defined]
         kind.is_new = kind.first_seen_at >= db.now() - timedelta(hours=NEW_H)  # type: ignore[attr-defined]
 
 
+def last_days(today: date) -> list[date]:
+    return [today - timedelta(days=DAYS - 1 - index) for index in range(DAYS)]
+
+
 def bars(counts: Counter[date], today: date, height: int) -> list[dict[str, str]]:
     """One bar a day; a day without any shows the ground line, today is red."""
-    numbers = [counts[today - timedelta(days=DAYS - 1 - index)] for index in range(DAYS)]
+    numbers = [counts[day] for day in last_days(today)]
     most = max(numbers) or 1
     step = 100 / DAYS
     found = []
@@ -127,7 +143,8 @@ def error(request: Visit, signature: str) -> HttpResponse:
     days = Counter({row["day"]: row["n"] for row in seen.filter(completed_at__gte=since).order_by().annotate(
         day=TruncDate("completed_at")).values("day").annotate(n=Count("pk"))})
     jobs = list({attempt.job_id: attempt.job for attempt in attempts}.values())
-    told = Event.objects.filter(event_type__startswith="error.", payload_json__signature=signature).order_by("-pk")[:6]
+    # Ordered by time, not by key: by key SQLite would read all events backwards instead of the few of these kinds.
+    told = Event.objects.filter(event_type__in=TOLD, payload_json__signature=signature).order_by("-timestamp")[:6]
     return render(request, "errors/detail.html", {
         "kind": kind, "latest": attempts[0] if attempts else None, "bars": bars(days, db.now().date(), 64),
         "recent": sum(days.values()), "jobs": jobs[:12], "job_count": len(jobs), "told": told, "mutes": MUTES,
@@ -151,7 +168,7 @@ def act(request: Visit, signature: str, verb: str) -> HttpResponse:
 
 @page("POST", scope="operate")
 def bulk(request: Visit) -> HttpResponse:
-    chosen = request.actor.errors().filter(signature__in=request.POST.getlist("id")[:MOST])
+    chosen = request.actor.errors().filter(signature__in=request.POST.getlist("id")[:PAGE])
     for kind in chosen:
         change(kind, request.POST.get("action", ""), request.actor.name, "24h")
     return see(resolve_url("errors"))

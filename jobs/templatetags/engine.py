@@ -157,7 +157,7 @@ def short(job_id: str) -> str:
 def query(context: dict[str, Any], **changes: Any) -> str:
     """The page's address with some parameters set, or removed by None; cursors are dropped."""
     params = context["request"].GET.copy()
-    for gone in ("before", "after"):
+    for gone in ("before", "after", "page"):
         params.pop(gone, None)
     for key, value in changes.items():
         if value is None:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db
 EVERYWHERE = ["/", "/jobs", "/jobs/new/json", "/jobs/new", "/runs", "/runs/run-1", "/runs/run-1/graph",
               "/runs/run-1/timeline", "/runs/run-1/report", "/runs/run-1/ws/ws-1", "/errors", "/errors/sig1", "/tools",
               "/tools/shell", "/workers", "/queues/default", "/events", "/settings/profile", "/settings/tokens",
-              "/settings/templates", "/settings/policies", "/settings/retention", "/settings/about", "/search", "/search?q=hello", "/help/keys",
+              "/settings/templates", "/settings/policies",
+              "/settings/retention", "/settings/about", "/search", "/search?q=hello", "/help/keys",
               "/-/palette", "/-/palette?q=run", "/-/palette?q=%3Esubmit", "/-/palette?q=%23job", "/events.ndjson"]  # fmt: skip
 
 
@@ -276,3 +277,21 @@ def test_search_groups_what_it_finds_and_hash_looks_at_ids_only(admin):
     palette = admin.get("/-/palette?q=%230042").content.decode()
     assert "Plain" in palette
     assert "A needle in hay" not in palette
+
+
+def test_errors_come_in_pages_of_fifty_that_stay_light(admin):
+    for number in range(60):
+        kind = ErrorRecord.objects.create(signature=f"{number:032}", tool="shell", category="exit_code", message="m" * 150,
+                                          pattern="p" * 150, last_seen_at=timezone.now() - timedelta(minutes=number))
+        make_attempt(make_job(JobStatus.FAILED), AttemptStatus.FAILED, error=kind, reason="exit_code")
+    first = admin.get("/errors").content.decode()
+    assert len(first.encode()) < 60_000
+    assert first.count("<tr id=") == 50
+    assert 'href="?page=2" rel="next"' in first
+    second = admin.get("/errors?page=2").content.decode()
+    assert second.count("<tr id=") == 10
+    assert "51 to 60" in second
+    assert "/-/errors/rows?page=2" in second
+    assert admin.get("/-/errors/rows?page=2").content.decode().count("<tr id=") == 10
+    for odd in ("0", "-1", "x", "9999999", "²"):
+        assert admin.get(f"/errors?page={odd}").status_code == 200
