@@ -55,13 +55,15 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
     """What every tab shows above its content, and the poll sends again."""
     chain = list(dict.fromkeys([job.spec.get("tool", job.tool), *(a.step_name for a in attempts), job.tool]))
     verbs = allowed(job, request.actor)
-    primary = PRIMARY.get(JobStatus(job.status), "")
+    primary, picked = PRIMARY.get(JobStatus(job.status), ""), pick_attempt(request, attempts)
+    at = attempts.index(picked) if picked else 0
     return {
         "job": job, "attempts": attempts, "tab": tab, "chain": chain, "verbs": verbs,
         "primary": primary if any(v.name == primary for v in verbs) else "",
         "gantt": draw(job, attempts, db.now(), fold=request.GET.get("attempts") != "all"),
         "worked_s": working_time(attempts).total_seconds(), "took_s": took_s(job),
-        "latest": attempts[-1] if attempts else None, "picked": pick_attempt(request, attempts),
+        "latest": attempts[-1] if attempts else None, "picked": picked,
+        "before": attempts[at - 1] if at else None, "after": attempts[at + 1] if at + 1 < len(attempts) else None,
         "event_count": job.events.count(), "may_submit": request.actor.may("submit"),
         "may_review": request.actor.may_do("review", job),
         # A held or quarantined job waits for a person, not for a clock: nothing to poll often, but it may move.

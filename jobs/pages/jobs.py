@@ -5,6 +5,7 @@ from hashlib import blake2s
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import F
 from django.db.models.fields.json import KT
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
@@ -18,6 +19,7 @@ from jobs.pages import context, views, why
 from jobs.pages.counting import count_all, shown
 from jobs.pages.door import Visit, jobs_of, page
 from jobs.pages.filters import LABELS, SINCE, TABS, Filters
+from jobs.pages.policy_words import most_attempts
 from jobs.states import FINAL
 
 LIVE_CAP = 20_000  # jobs that are looked at to count a state which empties itself
@@ -27,7 +29,7 @@ UNCOUNTED = ("Completed", "Cancelled")
 
 
 def rows_of(jobs: JobQuerySet) -> JobQuerySet:
-    return jobs.for_list().annotate(first_tool=KT("spec__tool"))
+    return jobs.for_list().annotate(first_tool=KT("spec__tool"), retry_policy=F("spec__metadata__retry_policy"))
 
 
 @page()
@@ -55,6 +57,7 @@ def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
     told = why.tell(rows)
     for job in rows:
         job.why = told.get(job.pk, "")  # type: ignore[attr-defined]
+        job.most = most_attempts(getattr(job, "retry_policy", None))  # type: ignore[attr-defined]
         job.took_s = took_s(job)  # type: ignore[attr-defined]
     return rows
 

@@ -14,3 +14,11 @@ def in_words(tool: str, value: Any) -> str:
     if tries == 1 and not policy.ladder:
         return "no retry"
     return ", then ".join(words)
+
+
+def most_attempts(value: Any) -> int | None:
+    """How often the work may be tried in all: each rung of the ladder once and again as its rules say. None: no bound."""
+    policy = Policy.parse(value)
+    if not policy.rules and not policy.ladder:
+        return None
+    return (1 + sum(rule.times for rule in policy.rules)) * (1 + len(policy.ladder))

@@ -148,6 +148,14 @@ def test_the_theme_is_kept_and_painted_by_the_server(page: Page) -> None:
     assert "data-theme=" not in page.request.get("/jobs").text()[:200]
 
 
+def test_brackets_walk_the_attempts(page: Page) -> None:
+    page.goto("/jobs/job-0412/log?attempt=2")
+    page.keyboard.press("[")
+    page.wait_for_url("**/log?attempt=1")
+    page.keyboard.press("]")
+    page.wait_for_url("**/log?attempt=2")
+
+
 def test_lines_of_the_log_are_linked_selected_and_found(page: Page) -> None:
     page.goto("/jobs/job-0418/log?line=5000#L5000-L5003")
     expect(page.locator(".log .sel")).to_have_count(4)

@@ -186,3 +186,13 @@ def test_a_retry_with_the_command_untouched_changes_no_command(admin):
     admin.post(f"/jobs/{job.job_id}/retry", {"command": json.dumps(job.spec["command"], indent=1)})
     job.refresh_from_db()
     assert (job.status, job.next_command) == (JobStatus.QUEUED, None)
+
+
+def test_keys_lead_to_the_attempts_beside_the_one_on_screen(admin):
+    job = make_job(JobStatus.FAILED)
+    for _ in range(3):
+        make_attempt(job, AttemptStatus.FAILED)
+    page = admin.get(f"/jobs/{job.job_id}/log?attempt=2").content.decode()
+    assert f'href="/jobs/{job.job_id}/log?attempt=1" data-k="["' in page
+    assert f'href="/jobs/{job.job_id}/log?attempt=3" data-k="]"' in page
+    assert 'data-k="]"' not in admin.get(f"/jobs/{job.job_id}").content.decode()

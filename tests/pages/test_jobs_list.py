@@ -135,3 +135,12 @@ def test_a_viewer_of_another_project_sees_no_job(client):
     assert "Hidden thing" not in client.get("/jobs").content.decode()
     assert client.get(f"/jobs/{hidden.job_id}").status_code == 404
     assert client.get(f"/-/jobs/{hidden.job_id}/head").status_code == 404
+
+
+@pytest.mark.parametrize(("policy", "said"), [
+    (None, "2"), ("none", "2"), ("retry_same", "2 / 3"), ("escalate_to_codex", "2 / 4"),
+    ({"rules": [{"on": ["any"], "times": 2}], "escalate_to": ["codex", "claude"]}, "2 / 9")])  # fmt: skip
+def test_attempts_stand_beside_what_the_policy_allows(admin, policy, said):
+    metadata = {"retry_policy": policy} if policy else {}
+    make_job(JobStatus.RUNNING, spec=make_document(metadata=metadata), attempts_made=2)
+    assert f'<td class="w2 n q">{said}\n' in admin.get("/jobs").content.decode()
