@@ -175,6 +175,7 @@ ENGINE_RETENTION_DAYS = int(env.number("ENGINE_RETENTION_DAYS", 90))
 ENGINE_LONGEST_WAIT_S = env.number("ENGINE_LONGEST_WAIT_S", 60)  # what `?wait=` may ask for at most
 # Fernet keys; the first encrypts, all decrypt. Without one, a key is made and kept beside the data.
 ENGINE_SECRETS_KEY = env.names("ENGINE_SECRETS_KEY")
+ENGINE_STREAMS = env.flag("ENGINE_STREAMS", True)  # off: live logs poll; for servers that cannot hold connections
 ENGINE_API_RATE = int(env.number("ENGINE_API_RATE", 600))  # requests a minute for each token; 0 lifts the limit
 
 # "engine" derives wake-ups from the job table. django-q2's own brokers work as well: "orm", or "redis" with ENGINE_REDIS_URL.

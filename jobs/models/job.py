@@ -1,5 +1,3 @@
-from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -11,8 +9,6 @@ from jobs.states import ALIVE, FINAL, JobStatus, Priority
 
 if TYPE_CHECKING:
     from jobs.models.step_attempt import StepAttempt
-
-FAILURES = (JobStatus.FAILED, JobStatus.TIMEOUT)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -29,11 +25,6 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def delayed(self) -> "JobQuerySet":
         return self.filter(status=JobStatus.RETRYING).order_by("not_before")
-
-    def latest_failures(self, count: int) -> Sequence["Job"]:
-        """The last `count` that failed or timed out. One look per state: each reads its index from the end."""
-        found = [job for status in FAILURES for job in self.filter(status=status).order_by("-finished_at")[:count]]
-        return sorted(found, key=_end, reverse=True)[:count]
 
     def for_list(self) -> "JobQuerySet":
         # Prefetched, not joined: SQLite would sometimes read all workstreams first and sort the jobs of each.
@@ -155,10 +146,6 @@ class Job(models.Model):
 
     def latest_attempt(self) -> "StepAttempt | None":
         return self.attempts.order_by("-number").first()
-
-
-def _end(job: Job) -> datetime:
-    return job.finished_at or job.updated_at
 
 
 class Dependency(models.Model):

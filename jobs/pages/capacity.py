@@ -21,7 +21,7 @@ from jobs.pages.handlers import missing
 from jobs.pages.htmx import done, refused
 from jobs.pages.jobs import decorate, rows_of
 from jobs.pages.nodes import Worker, workers_now
-from jobs.pages.overview import loads, slots
+from jobs.pages.overview import loads, slots, tallies
 from jobs.pages.pulse import BAD, rate
 from jobs.pages.stats import usual
 from jobs.services import controls
@@ -33,7 +33,7 @@ DAY = timedelta(hours=24)
 def tool_rows(actor: Actor) -> list[dict[str, Any]]:
     """Every adapter, with its last day: a failing test is a success of the tool that ran it."""
     known, times = registry.adapters(), usual()
-    load = {row["tool"]: row for row in loads(actor)}
+    load = {row["tool"]: row for row in loads(tallies(actor))}
     ended = {row["step_name"]: row for row in actor.attempts().filter(completed_at__gte=db.now() - DAY).values(
         "step_name").annotate(
             good=Count("pk", filter=Q(status=AttemptStatus.COMPLETED) | Q(reason="tests_failed")),

@@ -1,10 +1,11 @@
 """Many counts in one query, each bounded: nobody reads the difference between 40,000 and 41,000, but it costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from jobs import db
 
@@ -35,3 +36,19 @@ def count_all(rows: Mapping[str, QuerySet[Any, Any]], cap: int = CAP) -> dict[st
 
 def shown(number: int, cap: int = CAP) -> str:
     return f"{cap:,}+" if number > cap else f"{number:,}"
+
+
+def any_of(rows: QuerySet[Any, Any], parts: Sequence[QuerySet[Any, Any]]) -> QuerySet[Any, Any]:
+    """Those of `rows` that are in any of the parts. Each part keeps its own order and limit, so each reads its index."""
+    statements: list[str] = []
+    params: list[Any] = []
+    for part in parts:
+        try:
+            sql, values = part.values("pk").query.sql_with_params()
+        except EmptyResultSet:
+            continue
+        statements.append(f"SELECT * FROM ({sql}) AS part")  # noqa: S608 - as above
+        params += values
+    if not statements:
+        return rows.none()
+    return rows.filter(pk__in=RawSQL(" UNION ALL ".join(statements), params))  # noqa: S611 - as above

@@ -46,9 +46,9 @@ def errors(request: Visit) -> HttpResponse:
     return render(request, "errors/list.html", _list(request))
 
 
-def _list(request: Visit) -> dict[str, Any]:
-    rows = request.actor.errors()
-    tabs, chosen = _tabs(rows), request.GET.get("is", "open")
+def _asked(request: Visit) -> tuple[dict[str, Any], list[ErrorRecord]]:
+    """What the address asks for, and the kinds on that page and one more."""
+    tabs, chosen = _tabs(request.actor.errors()), request.GET.get("is", "open")
     chosen = chosen if chosen in tabs else "open"
     found = tabs[chosen]
     tool, question = request.GET.get("tool", ""), request.GET.get("q", "").replace("\0", "").strip()[:200]
@@ -57,19 +57,24 @@ def _list(request: Visit) -> dict[str, Any]:
     if question:
         found = found.filter(Q(message__icontains=question) | Q(signature__startswith=question)
                              | Q(category__icontains=question))
-    sort = request.GET.get("sort", "last")
-    number = _page_number(request.GET.get("page", ""))
+    sort, number = request.GET.get("sort", "last"), _page_number(request.GET.get("page", ""))
     first = (number - 1) * PAGE
-    asked = list(found.order_by(SORTS.get(sort, SORTS["last"])[1], "-pk")[first : first + PAGE + 1])
-    kinds = asked[:PAGE]
+    kinds = list(found.order_by(SORTS.get(sort, SORTS["last"])[1], "-pk")[first : first + PAGE + 1])
+    return {"tab": chosen, "q": question, "tool": tool, "sort": sort, "page": number}, kinds
+
+
+def _list(request: Visit) -> dict[str, Any]:
+    asked, found = _asked(request)
+    rows, kinds, number = request.actor.errors(), found[:PAGE], asked["page"]
+    tabs, first = _tabs(rows), (number - 1) * PAGE
     _count_days(request.actor, kinds)
     counts = count_all({name: tabs[name] for name in ("open", "new", "regressed", "muted")})
-    return {
-        "kinds": kinds, "tab": chosen, "q": question, "tool": tool, "sort": sort, "sorts": SORTS, "any": rows.exists(),
+    return asked | {
+        "kinds": kinds, "sorts": SORTS, "any": rows.exists(),
         "tabs": [(name, name.capitalize(), shown(counts[name]) if name in counts else "") for name in tabs],
         "tools": sorted(rows.order_by().values_list("tool", flat=True).distinct()[:20]),
-        "may_operate": request.actor.may("operate"), "days": DAYS, "page": number, "first": first + 1,
-        "last": first + len(kinds), "earlier": number - 1, "later": number + 1 if len(asked) > PAGE else 0,
+        "may_operate": request.actor.may("operate"), "days": DAYS, "first": first + 1,
+        "last": first + len(kinds), "earlier": number - 1, "later": number + 1 if len(found) > PAGE else 0,
     }  # fmt: skip
 
 
@@ -116,15 +121,17 @@ def bars(counts: Counter[date], today: date, height: int) -> list[dict[str, str]
 
 
 def _rows_tag(request: Visit) -> str:
-    request.polled = _list(request)
-    said = [(kind.pk, kind.count, kind.state, kind.last_seen_at) for kind in request.polled["kinds"]]
+    request.polled = _asked(request)[1][:PAGE]
+    said = [(kind.pk, kind.count, kind.state, kind.last_seen_at) for kind in request.polled]
     return blake2s(repr(said).encode(), digest_size=9).hexdigest()
 
 
 @page(part=True)
 @ptag(_rows_tag)
 def rows(request: Visit) -> HttpResponse:
-    return render(request, "errors/_rows.html", request.polled)
+    _count_days(request.actor, request.polled)
+    return render(request, "errors/_rows.html", {
+        "kinds": request.polled, "may_operate": request.actor.may("operate"), "days": DAYS})
 
 
 def _kind(request: Visit, signature: str) -> ErrorRecord:

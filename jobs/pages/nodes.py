@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -30,9 +30,20 @@ class Worker:
         return [index < self.busy for index in range(min(16, max(self.node.slots, self.busy)))]
 
 
+def slots_now() -> int:
+    """Slots of the workers that can be reached."""
+    nodes = Node.objects.filter(stopped_at=None, heartbeat_at__gte=_fresh()).values_list("slots", flat=True)
+    return sum(nodes[:200])
+
+
+def _fresh() -> datetime:
+    """A heartbeat that is five beats late means lost."""
+    return db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
+
+
 def workers_now() -> list[Worker]:
-    """Two queries. A heartbeat that is five beats late means lost."""
-    fresh = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
+    """Two queries."""
+    fresh = _fresh()
     alive: dict[str, list[StepAttempt]] = defaultdict(list)
     rows = StepAttempt.objects.filter(status=AttemptStatus.RUNNING).select_related("job").only(
         "node", "step_name", "job__job_id", "job__title", "status")

@@ -16,15 +16,19 @@ from jobs.access import Actor
 from jobs.models import Job, StepAttempt, ToolControl
 from jobs.pages import words
 from jobs.pages.charts import columns, spark
-from jobs.pages.door import Visit, jobs_of, page
+from jobs.pages.counting import any_of
+from jobs.pages.door import Visit, page
 from jobs.pages.gantt import percent
 from jobs.pages.handlers import missing
-from jobs.pages.nodes import Worker, workers_now
+from jobs.pages.nodes import Worker, slots_now, workers_now
 from jobs.pages.pulse import pulse
 from jobs.pages.stats import Usual, usual
 from jobs.states import ALIVE, AttemptStatus, CircuitState, JobStatus
 
 SHOWN = 12
+LATEST = 5
+FAILURES = (JobStatus.FAILED, JobStatus.TIMEOUT)
+ASKING = (JobStatus.REVIEW, JobStatus.QUARANTINED)
 UNFINISHED = (JobStatus.QUEUED, JobStatus.RETRYING, *ALIVE)
 
 
@@ -35,8 +39,22 @@ class Now:
         self.actor = actor
 
     @cached_property
+    def tallies(self) -> list[dict[str, Any]]:
+        return tallies(self.actor)
+
+    @cached_property
     def loads(self) -> list[dict[str, Any]]:
-        return loads(self.actor)
+        return loads(self.tallies)
+
+    @cached_property
+    def outstanding(self) -> list[Job]:
+        """The latest failures, those that ask a person, and those that wait for a retry: one query for the three."""
+        jobs = self.actor.jobs()
+        parts = [jobs.filter(status=status).order_by("-finished_at")[:LATEST] for status in FAILURES]
+        parts.append(jobs.filter(status__in=ASKING).order_by("updated_at")[:30])
+        parts.append(jobs.filter(status=JobStatus.RETRYING).order_by("not_before")[:4])
+        rows: list[Job] = list(any_of(Job.objects.select_related("workstream").defer("spec").order_by(), parts))
+        return rows
 
     @cached_property
     def workers(self) -> list[Worker]:
@@ -44,21 +62,26 @@ class Now:
 
 
 def strip(now: Now) -> dict[str, Any]:
-    rows, workers = now.loads, now.workers
-    beat = pulse(now.actor)
-    oldest = min((row["oldest"] for row in rows if row["oldest"]), default=None)
+    rows, beat = now.tallies, pulse(now.actor)
+    waiting = [row for row in rows if row["status"] == JobStatus.QUEUED]
+    alone = "workers" not in now.__dict__  # polled by itself it needs no more of them than their slots
     return {
-        "running": sum(row["running"] for row in rows), "queued": sum(row["queued"] for row in rows), "oldest": oldest,
-        "slots": sum(worker.node.slots for worker in workers if worker.reachable), "pulse": beat,
+        "running": sum(row["n"] for row in rows if row["status"] in ALIVE), "queued": sum(row["n"] for row in waiting),
+        "oldest": min((row["oldest"] for row in waiting if row["oldest"]), default=None), "pulse": beat,
+        "slots": slots_now() if alone else sum(worker.node.slots for worker in now.workers if worker.reachable),
         "spark": spark([good + bad for good, bad in beat.hours]),
     }  # fmt: skip
 
 
-def loads(actor: Actor) -> list[dict[str, Any]]:
+def tallies(actor: Actor) -> list[dict[str, Any]]:
+    """How many jobs of each tool are in each state that a slot or a limit cares for."""
+    rows: Any = actor.jobs().filter(status__in=UNFINISHED).values("tool", "status").order_by()
+    return list(rows.annotate(n=Count("pk"), oldest=Min("queued_at")))
+
+
+def loads(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each tool with work: running, queued, how long the oldest waits, and its limit."""
     found: dict[str, dict[str, Any]] = {}
-    rows = actor.jobs().filter(status__in=UNFINISHED).values("tool", "status").annotate(
-        n=Count("pk"), oldest=Min("queued_at")).order_by()
     controls = {control.name: control for control in ToolControl.objects.all()}
     for name in {*controls, *settings.ENGINE_TOOL_LIMITS}:
         found[name] = {"tool": name, "running": 0, "queued": 0, "oldest": None}
@@ -88,11 +111,13 @@ def queue(now: Now) -> dict[str, Any]:
 
 
 def running(view: Now) -> dict[str, Any]:
+    now = db.now()
     alive = view.actor.attempts().filter(status=AttemptStatus.RUNNING).select_related("job__workstream").defer(
         "job__spec", "result_json", "verdict", "carried").order_by("-started_at")[:SHOWN]
-    waiting = view.actor.jobs().filter(status=JobStatus.RETRYING).select_related("workstream").order_by("not_before")[:4]
-    times, now = usual(), db.now()
-    return {"rows": [_elapsed(attempt, times.get(attempt.step_name), now) for attempt in alive], "retrying": list(waiting)}
+    waiting = sorted((job for job in view.outstanding if job.status == JobStatus.RETRYING),
+                     key=lambda job: job.not_before or now)
+    times = usual()
+    return {"rows": [_elapsed(attempt, times.get(attempt.step_name), now) for attempt in alive], "retrying": waiting}
 
 
 def _elapsed(attempt: StepAttempt, known: Usual | None, now: Any) -> dict[str, Any]:
@@ -110,13 +135,13 @@ def _elapsed(attempt: StepAttempt, known: Usual | None, now: Any) -> dict[str, A
 
 
 def trouble(now: Now) -> dict[str, Any]:
-    return {"failures": jobs_of(now.actor).defer("spec").latest_failures(5)}
+    failed = [job for job in now.outstanding if job.status in FAILURES]
+    return {"failures": sorted(failed, key=lambda job: job.finished_at or job.updated_at, reverse=True)[:LATEST]}
 
 
 def people(now: Now) -> dict[str, Any]:
-    states = (JobStatus.REVIEW, JobStatus.QUARANTINED)
-    asked = now.actor.jobs().filter(status__in=states).defer("spec").order_by("updated_at")
-    mine = sorted(asked[:30], key=lambda job: job.submitter_id != now.actor.user.pk)
+    asked = sorted((job for job in now.outstanding if job.status in ASKING), key=lambda job: job.updated_at)
+    mine = sorted(asked, key=lambda job: job.submitter_id != now.actor.user.pk)
     return {"asked": mine[:6]}
 
 
@@ -134,6 +159,7 @@ PARTS: dict[str, Callable[[Now], dict[str, Any]]] = {
 def overview(request: Visit) -> HttpResponse:
     context: dict[str, Any] = {}
     now = Now(request.actor)
+    _ = now.workers  # read once, for the strip too
     for build in PARTS.values():
         context |= build(now)
     beat = context["pulse"]

@@ -11,7 +11,7 @@ from django_htmx.http import ptag
 from jobs import db
 from jobs.errors import Refused
 from jobs.models import Job, Run, Workstream
-from jobs.pages.board import Card, cards_of, jobs_of_run, lanes, lanes_of_runs, tally
+from jobs.pages.board import MOST_JOBS, Card, cards_of, jobs_of_run, lanes, lanes_of_runs, tally
 from jobs.pages.charts import segments
 from jobs.pages.counting import count_all, shown
 from jobs.pages.door import Visit, page
@@ -88,9 +88,8 @@ def run(request: Visit, run_id: str) -> HttpResponse:
 
 def _radar_tag(request: Visit, run_id: str, **_: str) -> str:
     found = find_run(request, run_id)
-    context = _context(request, found, "radar")
-    request.polled = context
-    said = [*((job.pk, job.version) for job in context["jobs"]), found.status]
+    request.polled = found
+    said = [*request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")[:MOST_JOBS], found.status]
     return blake2s(repr(said).encode(), digest_size=9).hexdigest()
 
 
@@ -109,7 +108,8 @@ def timeline_part(request: Visit, run_id: str) -> HttpResponse:
 @page(part=True)
 @ptag(_radar_tag)
 def radar(request: Visit, run_id: str) -> HttpResponse:
-    return render(request, "runs/_radar.html", request.polled | {"lanes": lanes(request.polled["cards"])})
+    context = _context(request, request.polled, "radar")
+    return render(request, "runs/_radar.html", context | {"lanes": lanes(context["cards"])})
 
 
 @page()

@@ -131,7 +131,7 @@ async def in_thread[T](call: Callable[..., T], *args: object) -> T:
 @require_GET
 async def log_stream(request: HttpRequest, job_id: str) -> HttpResponseBase:
     user = await request.auser()
-    if not user.is_authenticated or not getattr(settings, "ENGINE_STREAMS", True):
+    if not user.is_authenticated or not settings.ENGINE_STREAMS:
         return HttpResponse(status=403 if not user.is_authenticated else 404)
     attempt = await sync_to_async(_attempt)(user, job_id, number(request.GET.get("attempt"), 0))
     told = request.headers.get("Last-Event-ID") or request.GET.get("from")

@@ -100,7 +100,7 @@ def test_polls_answer_304_while_nothing_changed(admin, some_rows, path):
     assert again.status_code == 304
 
 
-@pytest.mark.parametrize(("path", "most"), [("/", 13), ("/runs", 7), ("/runs/run-1", 8), ("/errors", 8), ("/tools", 9),
+@pytest.mark.parametrize(("path", "most"), [("/", 12), ("/runs", 7), ("/runs/run-1", 8), ("/errors", 8), ("/tools", 9),
                                             ("/workers", 8), ("/events", 5), ("/search?q=hello", 8),
                                             ("/settings/about", 4), ("/runs/run-1/ws/ws-1", 8)])  # fmt: skip
 def test_pages_take_few_queries(admin, some_rows, django_assert_max_num_queries, path, most):
