@@ -90,7 +90,7 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
 
 
 def streams_on() -> bool:
-    return bool(getattr(settings, "ENGINE_STREAMS", True))
+    return bool(settings.ENGINE_STREAMS)
 
 
 def part_url(job: Job, attempt: StepAttempt) -> str:
