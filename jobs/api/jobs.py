@@ -1,7 +1,7 @@
 """Jobs: submit, list, look, wait."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +28,7 @@ MOST_DOCUMENTS = 200
 STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
 States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
 Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
+Lately = Literal["1h", "24h", "7d", "30d"]
 IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
 
 
@@ -40,8 +41,11 @@ class FilterFields(BaseModel):
     priority: Priorities = Field("", description="critical, high, normal, low; commas between")
     reason: Text = Field("", description="reasons, commas between")
     submitted_by: Text = Field("", description="people, commas between")
-    q: Text = Field("", description="a part of the id or the title")
-    since: Moment | None = Field(None, description="submitted at this time or later")
+    run: Text = Field("", description="the same as run_id, as in the addresses of the pages")
+    ws: Text = Field("", description="the same as workstream_id")
+    submitter: Text = Field("", description="the same as submitted_by")
+    q: Text = Field("", description="a part of the title, the id or the summary; or a submitter")
+    since: Lately | Moment | None = Field(None, description="submitted at this time or later, or lately")
     until: Moment | None = Field(None, description="submitted before this time")
 
     def as_filter(self) -> JobFilter:

@@ -1,14 +1,12 @@
 """The jobs list's filters as they stand in the address: repeat a key for "or"."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.http import QueryDict
 
-from jobs import db
 from jobs.models.job import JobQuerySet
+from jobs.services.job_filter import JobFilter
 from jobs.states import JobStatus
 
 _S = JobStatus
@@ -24,7 +22,7 @@ TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Completed", (_S.COMPLETED,)),
     ("Cancelled", (_S.CANCELLED,)),
 )
-SINCE = {"1h": ("Last hour", 1), "24h": ("Last 24 h", 24), "7d": ("Last 7 days", 168), "30d": ("Last 30 days", 720)}
+SINCE = {"1h": "Last hour", "24h": "Last 24 h", "7d": "Last 7 days", "30d": "Last 30 days"}
 SORTS = {"": "Newest first", "oldest": "Oldest first"}
 LABELS = {"status": "Status", "tool": "Tool", "run": "Run", "ws": "Workstream", "submitter": "Submitter",
           "since": "Time", "q": "Search"}
@@ -45,7 +43,9 @@ class Filters:
     @classmethod
     def read(cls, params: QueryDict, me: str = "") -> "Filters":
         def many(key: str) -> tuple[str, ...]:
-            return tuple(dict.fromkeys(value[:120] for value in params.getlist(key)[:20] if value))
+            """Repeated keys and commas both mean "or"."""
+            words = (word.strip()[:120] for value in params.getlist(key)[:20] for word in value.split(",")[:20])
+            return tuple(dict.fromkeys(word for word in words if word))
 
         since, sort = params.get("since", ""), params.get("sort", "")
         return cls(
@@ -56,18 +56,9 @@ class Filters:
 
     def apply(self, jobs: JobQuerySet) -> JobQuerySet:
         names = [self.me if name == "me" else name for name in self.submitter]
-        for field, values in (("status", self.status), ("tool", self.tool), ("run_id", self.run),
-                              ("workstream__ws_id", self.ws), ("submitted_by", names)):  # fmt: skip
-            if values:
-                jobs = jobs.filter(**{f"{field}__in": list(values)})
-        if self.since:
-            jobs = jobs.filter(created_at__gte=db.now() - timedelta(hours=SINCE[self.since][1]))
-        if self.q:
-            jobs = jobs.filter(
-                Q(title__icontains=self.q) | Q(job_id__icontains=self.q) | Q(summary__icontains=self.q)
-                | Q(submitted_by__iexact=self.q)
-            )  # fmt: skip
-        return jobs
+        several = {"status": self.status, "tool": self.tool, "run": self.run, "ws": self.ws, "submitter": names}
+        given = {key: ",".join(values) for key, values in several.items()}
+        return JobFilter.of({**given, "since": self.since, "q": self.q}).apply(jobs)
 
     @property
     def applied(self) -> list[str]:
@@ -82,7 +73,7 @@ class Filters:
         """What a button says: `Tool: aider, codex`."""
         value = getattr(self, key)
         if key == "since":
-            return SINCE[value][0] if value else "Any time"
+            return SINCE[value] if value else "Any time"
         return f"{LABELS[key]}: {', '.join(value)}" if value else LABELS[key]
 
     def tab(self) -> str:

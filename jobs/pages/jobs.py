@@ -123,7 +123,7 @@ def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[dict[str
         options = [(name, name in chosen, _toggled(chosen, name)) for name in names]
         if options:
             menus.append({"key": key, "label": filters.words(key), "on": bool(chosen), "options": options})
-    spans = [(label, key == filters.since, "" if key == filters.since else key) for key, (label, _) in SINCE.items()]
+    spans = [(label, key == filters.since, "" if key == filters.since else key) for key, label in SINCE.items()]
     menus.append({"key": "since", "label": filters.words("since"), "on": bool(filters.since), "options": spans})
     return menus
 

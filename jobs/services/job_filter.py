@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
 
+from jobs import db
 from jobs.errors import InvalidDocument
 from jobs.models.job import JobQuerySet
 from jobs.states import FINAL, JobStatus, Priority
@@ -17,6 +18,9 @@ GROUPS = {
     "attention": [JobStatus.REVIEW, JobStatus.QUARANTINED],
     "unsuccessful": [JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.BLOCKED],
 }
+# The short names of the pages' addresses.
+SHORT = {"run": "run_id", "ws": "workstream_id", "submitter": "submitted_by"}
+SINCE = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,11 @@ class JobFilter:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "JobFilter":
-        return cls(**{field.name: given[field.name] for field in fields(cls) if given.get(field.name)})
+        """From names as the API or the pages' addresses have them; `since` may be one of SINCE."""
+        known = {SHORT.get(name, name): value for name, value in given.items() if value}
+        if isinstance(known.get("since"), str):
+            known["since"] = db.now() - SINCE[known["since"]]
+        return cls(**{field.name: known[field.name] for field in fields(cls) if field.name in known})
 
     def statuses(self) -> list[str]:
         """Raises InvalidDocument for a word that is no state."""
@@ -62,7 +70,8 @@ class JobFilter:
             if words := _words(text):
                 jobs = jobs.filter(**{f"{field}__in": words})
         if self.q:
-            jobs = jobs.filter(Q(job_id__icontains=self.q) | Q(title__icontains=self.q))
+            found = Q(title__icontains=self.q) | Q(job_id__icontains=self.q) | Q(summary__icontains=self.q)
+            jobs = jobs.filter(found | Q(submitted_by__iexact=self.q))
         if self.since:
             jobs = jobs.filter(created_at__gte=self.since)
         return jobs.filter(created_at__lt=self.until) if self.until else jobs
