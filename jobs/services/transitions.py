@@ -45,7 +45,7 @@ def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any
     if to not in NEXT[old]:
         raise WrongState(f"Job {job.job_id} is {old.label.lower()}; it cannot become {to.label.lower()}.", state=old)
     at = db.now()
-    fields |= {"status": to, "updated_at": at, "finished_at": at if to in FINAL else None}
+    fields |= {"status": to, "updated_at": at, "finished_at": at if to in FINAL else None, "expires_at": None}
     if to == JobStatus.QUEUED:
         patience = job.metadata.get("queue_timeout_seconds")
         expires_at = at + timedelta(seconds=patience) if patience else None

@@ -42,7 +42,7 @@ def tick() -> None:
     look_after_attempts()
     for job in Job.objects.delayed().filter(not_before__lte=db.now())[:200]:
         _guarded(partial(move, job, JobStatus.QUEUED))
-    for job in Job.objects.claimable().filter(attempts_made=0, expires_at__lte=db.now())[:200]:
+    for job in Job.objects.filter(expires_at__lte=db.now()).order_by("expires_at")[:200]:
         _guarded(partial(_expire, job))
     keep_awake()
     if time.monotonic() - _healed_at > HEAL_S:
