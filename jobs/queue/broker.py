@@ -50,7 +50,8 @@ class EngineBroker(ORM):  # type: ignore[misc]
             if self._token_due():
                 self._issued.append(time.monotonic())
                 return [(None, token())]
-            self._ear().wait(TOKEN_S if self._issued else settings.ENGINE_POLL_S)
+            if self._ear().wait(TOKEN_S if self._issued else settings.ENGINE_POLL_S):
+                self._issued.clear()  # something changed: what was handed out before may have been used up
         except DatabaseFault as fault:
             # Raised, this would cost the pusher ten seconds and its life.
             log.warning("the database is away: %s", fault)
