@@ -80,7 +80,8 @@
   const mark = n => { const h = hits(); h.forEach((a, k) => a.classList.toggle('on', k === n)); h[n]?.scrollIntoView({ block: 'nearest' }); };
   const openPalette = () => {
     const d = $('#palette'); if (!d || d.open) return;
-    d.showModal(); $('input', d).select(); htmx.trigger($('input', d), 'palette');
+    const i = $('input', d); d.showModal(); i.select();
+    htmx.ajax('GET', `${i.getAttribute('hx-get')}?q=${encodeURIComponent(i.value)}`, { target: '#pal-list' });
   };
   on('htmx:after:swap', e => { if (e.detail.ctx.target?.id === 'pal-list') mark(0); });
 
