@@ -2,20 +2,18 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F
 
 from adapters import execution, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
 from adapters.interface import Context
 from adapters.process import Ending, Spec
 from adapters.verdict import Reason, Verdict
-from jobs import db
 from jobs.errors import LostLease
 from jobs.models import StepAttempt
 from jobs.services import events, node_secrets, places
+from jobs.services.claim import extend_lease
 
 log = logging.getLogger("engine.attempts")
 
@@ -46,10 +44,7 @@ def begin(attempt: StepAttempt) -> Begun:
     base_commit = prepared.before.head if prepared.before else ""
     risky = _repository_config(attempt, prepared)
     # Also a beat: all that took time, and whoever was taken for dead meanwhile must not start anything.
-    ours = StepAttempt.objects.alive().filter(pk=attempt.pk, fence=attempt.fence)
-    until = db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
-    noted = {"command": prepared.command.display, "base_commit": base_commit}
-    if not ours.update(**noted, beat=F("beat") + 1, lease_until=until):
+    if not extend_lease(attempt, command=prepared.command.display, base_commit=base_commit):
         raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
     attempt.command, attempt.base_commit = list(prepared.command.display), base_commit
     if risky:

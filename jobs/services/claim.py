@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
@@ -108,9 +109,8 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
     )
 
 
-def extend_lease(attempt: StepAttempt) -> bool:
-    """One beat. False: the attempt is no longer ours, so kill the child and write nothing more."""
-    changed = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING).update(
-        beat=F("beat") + 1, lease_until=db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
-    )
-    return changed == 1
+def extend_lease(attempt: StepAttempt, **noted: Any) -> bool:
+    """One beat, with what is `noted` beside it. False: it is no longer ours, so kill the child and write nothing more."""
+    until = db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
+    ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING)
+    return ours.update(**noted, beat=F("beat") + 1, lease_until=until) == 1

@@ -4,21 +4,20 @@ import logging
 import select
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
 from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseFault
-from django.db.models import F
 
 from adapters.process import Ending, Shim
 from jobs import db
 from jobs.errors import LostLease
 from jobs.models import Job, StepAttempt
 from jobs.queue import drain
+from jobs.services.claim import extend_lease
 from jobs.services.ship import Shipper
-from jobs.states import AttemptStatus, JobStatus
+from jobs.states import JobStatus
 
 log = logging.getLogger("engine.supervise")
 LOOK_S = 0.5  # how often a worker looks whether somebody cancelled; an order reaches the tool within this time
@@ -93,9 +92,7 @@ class Supervisor:
         self.shipper.watched = watched.exists()
 
     def _beat(self, asked_at: float) -> None:
-        ours = StepAttempt.objects.filter(pk=self.attempt.pk, fence=self.attempt.fence, status=AttemptStatus.RUNNING)
-        until = db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
-        if not ours.update(beat=F("beat") + 1, lease_until=until, **self.shipper.totals()):
+        if not extend_lease(self.attempt, **self.shipper.totals()):
             self._lose()
         self._beat_at = asked_at
         self.shim.extend(max(0.1, settings.ENGINE_DEAD_MAN_S - (time.monotonic() - asked_at)))

@@ -21,7 +21,7 @@ from jobs.queue.wake import keep_awake
 from jobs.services import attempts, nodes, retention
 from jobs.services.private_queue import private_queue_prefix
 from jobs.services.settle import settle
-from jobs.services.transitions import move, recount
+from jobs.services.transitions import locked, move, recount
 from jobs.states import ErrorState, JobStatus
 
 log = logging.getLogger("engine.upkeep")
@@ -145,13 +145,17 @@ def _expire(job: Job) -> None:
     )
 
 
+def _recount(pk: int) -> None:
+    with db.atomic():  # inside the guard: a refusal must undo the whole step
+        for child in locked([pk]):
+            recount(child)
+
+
 def heal() -> None:
     """Slow safety nets: jobs that wait for nothing, errors whose mute has run out."""
-    for job in Job.objects.filter(status=JobStatus.WAITING, on_hold=False).filter(
-        Q(unmet=0) | ~Q(dependencies__met=False)
-    ).select_related("workstream").distinct()[:200]:  # fmt: skip
-        with db.atomic():
-            _guarded(partial(recount, job))
+    idle = Job.objects.filter(status=JobStatus.WAITING, on_hold=False).filter(Q(unmet=0) | ~Q(dependencies__met=False))
+    for pk in idle.values_list("pk", flat=True).distinct()[:200]:
+        _guarded(partial(_recount, pk))
     for job in Job.objects.filter(status__in=LEFT_BEHIND, queue__startswith=private_queue_prefix()):
         pid, started = map(int, job.queue.split(":")[-2:])
         if not alive(pid, started):
