@@ -42,6 +42,7 @@ test: $(VENV)/.dev ## run the whole test suite with what this machine has
 	@$(BIN)/python -m tests
 
 check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment checks
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
@@ -50,8 +51,9 @@ check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment ch
 	ENGINE_HTTPS=1 ENGINE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(40))') \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-fmt: $(VENV)/.dev ## mend what can be mended by itself
+fmt: $(VENV)/.dev ## format the code and apply safe lint fixes
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 schema: $(VENV)/.dev ## write schema/openapi.json and docs/operations.md anew
 	$(BIN)/python manage.py export_openapi_schema --api engine_site.api.api --indent 1 --output schema/openapi.json

@@ -16,18 +16,35 @@ from adapters.evidence import Evidence
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
-PLAIN = ("--yes-always", "--no-suggest-shell-commands", "--no-check-update", "--no-show-model-warnings",
-         "--no-show-release-notes", "--no-gitignore", "--no-detect-urls", "--no-pretty", "--no-fancy-input",
-         "--no-auto-test", "--no-auto-lint", "--disable-playwright")  # fmt: skip
+PLAIN = (
+    "--yes-always",
+    "--no-suggest-shell-commands",
+    "--no-check-update",
+    "--no-show-model-warnings",
+    "--no-show-release-notes",
+    "--no-gitignore",
+    "--no-detect-urls",
+    "--no-pretty",
+    "--no-fancy-input",
+    "--no-auto-test",
+    "--no-auto-lint",
+    "--disable-playwright",
+)
 # Where aider keeps its own files, instead of in the repository.
-OWN_FILES = {"--analytics-log": "analytics.jsonl", "--chat-history-file": "chat.md", "--input-history-file": "input",
-             "--llm-history-file": "llm.log"}  # fmt: skip
+OWN_FILES = {
+    "--analytics-log": "analytics.jsonl",
+    "--chat-history-file": "chat.md",
+    "--input-history-file": "input",
+    "--llm-history-file": "llm.log",
+}
 ENV_FILE = "aider.env"
 WAITING = ("--gui", "--browser", "--watch-files", "--copy-paste", "--apply-clipboard-edits")
 MESSAGE, MESSAGE_FILE = ("--message", "--msg", "-m"), ("--message-file", "-f")
 # The key's provider is where the key goes, whatever a repository's .env says.
-BASES = {"OPENAI_API_KEY": ("OPENAI_API_BASE", "https://api.openai.com/v1"),
-         "ANTHROPIC_API_KEY": ("ANTHROPIC_API_BASE", "https://api.anthropic.com")}  # fmt: skip
+BASES = {
+    "OPENAI_API_KEY": ("OPENAI_API_BASE", "https://api.openai.com/v1"),
+    "ANTHROPIC_API_KEY": ("ANTHROPIC_API_BASE", "https://api.anthropic.com"),
+}
 PROVIDER = re.compile(r"AIDER_|.*(?:_API_KEY|_API_BASE|_BASE_URL|_API_VERSION|_API_TYPE)$|AWS_|GOOGLE_|VERTEX")
 
 
@@ -120,14 +137,26 @@ class AiderAdapter(AgentAdapter):
         if reading.error:
             return aider_log.by_litellm(reading.error, ending)
         if reading.too_long:
-            return Verdict(Reason.CONTEXT_OVERFLOW, rules.SENTENCES[Reason.CONTEXT_OVERFLOW], "aider:token_limit",
-                           (rules.cut(reading.too_long),))  # fmt: skip
+            return Verdict(
+                Reason.CONTEXT_OVERFLOW,
+                rules.SENTENCES[Reason.CONTEXT_OVERFLOW],
+                "aider:token_limit",
+                (rules.cut(reading.too_long),),
+            )
         if reading.bad_edit or (reading.gave_up and not _tests_itself(job)):
-            return Verdict(Reason.EDIT_FAILED, "The model's edit could not be applied", "aider:edit_format",
-                           (rules.cut(reading.bad_edit or reading.gave_up),))  # fmt: skip
+            return Verdict(
+                Reason.EDIT_FAILED,
+                "The model's edit could not be applied",
+                "aider:edit_format",
+                (rules.cut(reading.bad_edit or reading.gave_up),),
+            )
         if reading.gave_up:
-            return Verdict(Reason.TESTS_FAILED, "aider gave up after 3 tries: its test or lint command still fails",
-                           "aider:reflections", (rules.cut(reading.gave_up),))  # fmt: skip
+            return Verdict(
+                Reason.TESTS_FAILED,
+                "aider gave up after 3 tries: its test or lint command still fails",
+                "aider:reflections",
+                (rules.cut(reading.gave_up),),
+            )
         if reading.empty:
             return Verdict(
                 Reason.OVERLOADED, "The model gave an empty answer", "aider:empty", (rules.cut(reading.empty),)

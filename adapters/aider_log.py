@@ -12,15 +12,23 @@ from adapters.evidence import mapping
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
-TOKENS = re.compile(r"Tokens: (\S+) sent(?:, (\S+) cache write)?(?:, (\S+) cache hit)?, (\S+) received\."
-                    r"(?:\s+Cost: \$(\S+) message, \$(\S+) session\.)?")  # fmt: skip
+TOKENS = re.compile(
+    r"Tokens: (\S+) sent(?:, (\S+) cache write)?(?:, (\S+) cache hit)?, (\S+) received\."
+    r"(?:\s+Cost: \$(\S+) message, \$(\S+) session\.)?"
+)
 LITELLM = re.compile(r"litellm\.(\w+Error|Timeout)[:.].*")
 LITELLM_REASONS = {
-    "AuthenticationError": Reason.AUTH, "PermissionDeniedError": Reason.AUTH, "NotFoundError": Reason.MODEL_MISSING,
-    "ContextWindowExceededError": Reason.CONTEXT_OVERFLOW, "RateLimitError": Reason.RATE_LIMITED,
-    "InternalServerError": Reason.OVERLOADED, "ServiceUnavailableError": Reason.OVERLOADED,
-    "BadGatewayError": Reason.OVERLOADED, "Timeout": Reason.NETWORK, "APIConnectionError": Reason.NETWORK,
-}  # fmt: skip
+    "AuthenticationError": Reason.AUTH,
+    "PermissionDeniedError": Reason.AUTH,
+    "NotFoundError": Reason.MODEL_MISSING,
+    "ContextWindowExceededError": Reason.CONTEXT_OVERFLOW,
+    "RateLimitError": Reason.RATE_LIMITED,
+    "InternalServerError": Reason.OVERLOADED,
+    "ServiceUnavailableError": Reason.OVERLOADED,
+    "BadGatewayError": Reason.OVERLOADED,
+    "Timeout": Reason.NETWORK,
+    "APIConnectionError": Reason.NETWORK,
+}
 ANSWERED = re.compile(r"litellm\.APIConnectionError: \w+Exception - \s*\{")  # a server was there, and said no
 BAD_EDIT = ("did not conform to the edit format", "SearchReplaceNoExactMatch")
 COMMIT = re.compile(r"Commit [0-9a-f]{7,40} ")
@@ -58,8 +66,12 @@ class Reading:
 
     def _count(self, found: re.Match[str]) -> None:
         sent, written, hit, received, _, session = found.groups()
-        told = {"input_tokens": sent, "cache_creation_input_tokens": written, "cache_read_input_tokens": hit,
-                "output_tokens": received}  # fmt: skip
+        told = {
+            "input_tokens": sent,
+            "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": hit,
+            "output_tokens": received,
+        }
         for key, text in told.items():
             if text:
                 self.usage[key] = self.usage.get(key, 0) + _number(text)

@@ -20,8 +20,20 @@ from adapters.interface import Adapter, Command, Context, Field, Job, JobResult
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
-__all__ = ["Adapter", "Command", "Context", "Draft", "Ending", "Evidence", "Field", "Job", "JobResult", "Reason",
-           "ToolAdapter", "Verdict"]  # fmt: skip
+__all__ = [
+    "Adapter",
+    "Command",
+    "Context",
+    "Draft",
+    "Ending",
+    "Evidence",
+    "Field",
+    "Job",
+    "JobResult",
+    "Reason",
+    "ToolAdapter",
+    "Verdict",
+]
 
 NOBODY = {"user.name": "Engine", "user.email": "engine@localhost"}
 
@@ -86,16 +98,32 @@ class ToolAdapter:
         raw = bool((job.get("metadata") or {}).get("raw_command"))
         command, job_env = job["command"], job.get("env") or {}
         env = environment.build(
-            job_env, server_env=ctx.server_env, own={} if raw else self.own_env, secrets=ctx.secrets,
-            allowed=(*self.allowed_env, *ctx.allowed_env), job_id=str(job.get("job_id", "")), marker=ctx.marker,
-        )  # fmt: skip
+            job_env,
+            server_env=ctx.server_env,
+            own={} if raw else self.own_env,
+            secrets=ctx.secrets,
+            allowed=(*self.allowed_env, *ctx.allowed_env),
+            job_id=str(job.get("job_id", "")),
+            marker=ctx.marker,
+        )
         exe = executable.resolve(
-            command["exe"], tool=self.name, known=self.executables, allowed=ctx.allowed_executables,
-            env=env.values, repo_root=places.repo_root, cwd=places.working_dir,
-        )  # fmt: skip
+            command["exe"],
+            tool=self.name,
+            known=self.executables,
+            allowed=ctx.allowed_executables,
+            env=env.values,
+            repo_root=places.repo_root,
+            cwd=places.working_dir,
+        )
         stdin = None if command.get("stdin") is None else str(command["stdin"]).encode()
-        draft = Draft([str(word) for word in command.get("args") or ()], stdin, env.values, places.working_dir,
-                      ctx.attempt_dir, job)  # fmt: skip
+        draft = Draft(
+            [str(word) for word in command.get("args") or ()],
+            stdin,
+            env.values,
+            places.working_dir,
+            ctx.attempt_dir,
+            job,
+        )
         self.check(draft)
         if not raw:
             self.add_to(draft)

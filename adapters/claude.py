@@ -28,12 +28,35 @@ class ClaudeAdapter(AgentAdapter):
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
     }
-    valued = frozenset({
-        "--model", "--fallback-model", "--output-format", "--input-format", "--permission-mode", "--allowedTools",
-        "--allowed-tools", "--disallowedTools", "--disallowed-tools", "--max-turns", "--max-budget-usd", "--session-id",
-        "--resume", "-r", "--setting-sources", "--settings", "--mcp-config", "--json-schema", "--add-dir", "--agents",
-        "--append-system-prompt", "--system-prompt", "--permission-prompt-tool", "--betas", "--plugin-dir",
-    })  # fmt: skip
+    valued = frozenset(
+        {
+            "--model",
+            "--fallback-model",
+            "--output-format",
+            "--input-format",
+            "--permission-mode",
+            "--allowedTools",
+            "--allowed-tools",
+            "--disallowedTools",
+            "--disallowed-tools",
+            "--max-turns",
+            "--max-budget-usd",
+            "--session-id",
+            "--resume",
+            "-r",
+            "--setting-sources",
+            "--settings",
+            "--mcp-config",
+            "--json-schema",
+            "--add-dir",
+            "--agents",
+            "--append-system-prompt",
+            "--system-prompt",
+            "--permission-prompt-tool",
+            "--betas",
+            "--plugin-dir",
+        }
+    )
 
     def add_to(self, draft: Draft) -> None:
         if self.may_write(draft.job) and not flags.has(
@@ -69,8 +92,12 @@ class ClaudeAdapter(AgentAdapter):
         verdict = self._by_result(end, ending, evidence)
         if verdict.reason in (Reason.QUOTA, Reason.RATE_LIMITED):
             verdict = replace(verdict, reset_at=verdict.reset_at or reset_at)
-        details = {"session_id": end.get("session_id"), "turns": end.get("num_turns"),
-                   "denials": _denied(end), "text": str(end.get("result") or "")[:2000]}  # fmt: skip
+        details = {
+            "session_id": end.get("session_id"),
+            "turns": end.get("num_turns"),
+            "denials": _denied(end),
+            "text": str(end.get("result") or "")[:2000],
+        }
         return replace(verdict, usage=_usage(end), details={**verdict.details, **details})
 
     def _by_result(self, end: dict[str, Any], ending: Ending, evidence: Evidence) -> Verdict:
@@ -82,8 +109,9 @@ class ClaudeAdapter(AgentAdapter):
                 Reason.LIMIT_HIT, f"claude reached {LIMITS[subtype]}", f"claude:{subtype}", (rules.cut(said),)
             )
         if why == TOO_LONG:
-            return Verdict(Reason.CONTEXT_OVERFLOW, rules.SENTENCES[Reason.CONTEXT_OVERFLOW], f"claude:{why}",
-                           (rules.cut(said),))  # fmt: skip
+            return Verdict(
+                Reason.CONTEXT_OVERFLOW, rules.SENTENCES[Reason.CONTEXT_OVERFLOW], f"claude:{why}", (rules.cut(said),)
+            )
         if end.get("is_error"):
             status = end.get("api_error_status")
             return self.failed(ending, evidence, said, status if isinstance(status, int) else None)
@@ -96,8 +124,12 @@ class ClaudeAdapter(AgentAdapter):
             return rules.signalled(ending) or stopped
         denied = _denied(end)
         if denied and not (evidence.git and evidence.git.changed):
-            return Verdict(Reason.DENIED, f"claude was not allowed to use {', '.join(denied)}; allow it and try again",
-                           "claude:permission_denials", tuple(denied))  # fmt: skip
+            return Verdict(
+                Reason.DENIED,
+                f"claude was not allowed to use {', '.join(denied)}; allow it and try again",
+                "claude:permission_denials",
+                tuple(denied),
+            )
         return rules.done("claude:result", evidence)
 
 

@@ -14,8 +14,26 @@ from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
 EXEC = ("exec", "e")
-OTHERS = frozenset({"login", "logout", "mcp", "mcp-server", "app-server", "completion", "sandbox", "debug", "apply",
-                    "a", "cloud", "features", "help", "review", "resume", "fork"})  # fmt: skip
+OTHERS = frozenset(
+    {
+        "login",
+        "logout",
+        "mcp",
+        "mcp-server",
+        "app-server",
+        "completion",
+        "sandbox",
+        "debug",
+        "apply",
+        "a",
+        "cloud",
+        "features",
+        "help",
+        "review",
+        "resume",
+        "fork",
+    }
+)
 USAGE = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
@@ -31,9 +49,32 @@ class CodexAdapter(AgentAdapter):
     executables = ("codex",)
     capabilities = ("edit", "shell", "usage", "resume")
     default_idle_s = 600.0  # it waits without end for a network that is away
-    valued = frozenset({"-m", "--model", "-c", "--config", "-s", "--sandbox", "-C", "--cd", "-p", "--profile", "-i",
-                        "--image", "-o", "--output-last-message", "--output-schema", "--add-dir", "--color", "--enable",
-                        "--disable", "-a", "--ask-for-approval", "--local-provider"})  # fmt: skip
+    valued = frozenset(
+        {
+            "-m",
+            "--model",
+            "-c",
+            "--config",
+            "-s",
+            "--sandbox",
+            "-C",
+            "--cd",
+            "-p",
+            "--profile",
+            "-i",
+            "--image",
+            "-o",
+            "--output-last-message",
+            "--output-schema",
+            "--add-dir",
+            "--color",
+            "--enable",
+            "--disable",
+            "-a",
+            "--ask-for-approval",
+            "--local-provider",
+        }
+    )
 
     def add_to(self, draft: Draft) -> None:
         words = flags.positions(draft.args, self.valued)
@@ -94,8 +135,9 @@ class CodexAdapter(AgentAdapter):
         if end == "turn.failed" or ending.exit_code != 0:
             tail = evidence.tail()
             if not said and UNTRUSTED in tail:
-                return Verdict(Reason.REFUSED, "codex does not trust this directory; add --skip-git-repo-check",
-                               "codex:untrusted")  # fmt: skip
+                return Verdict(
+                    Reason.REFUSED, "codex does not trust this directory; add --skip-git-repo-check", "codex:untrusted"
+                )
             verdict = self.failed(ending, evidence, said)
             if verdict.reason is Reason.AUTH:
                 return replace(verdict, summary=f"{verdict.summary} (codex reads CODEX_API_KEY, not OPENAI_API_KEY)")
@@ -103,8 +145,12 @@ class CodexAdapter(AgentAdapter):
         if not end and began:
             return rules.no_final_event("codex", "turn.completed", evidence)
         if declined and not (evidence.git and evidence.git.changed):
-            return Verdict(Reason.DENIED, f"codex was not allowed to run {declined[-1]!r}; allow it and try again",
-                           "codex:declined", tuple(declined[-3:]))  # fmt: skip
+            return Verdict(
+                Reason.DENIED,
+                f"codex was not allowed to run {declined[-1]!r}; allow it and try again",
+                "codex:declined",
+                tuple(declined[-3:]),
+            )
         return rules.done("codex:turn.completed" if end else "exit:0", evidence)
 
 

@@ -16,29 +16,94 @@ from urllib.parse import unquote, urlsplit
 from adapters.errors import DangerousName, MissingSecret
 
 PASSED_ON = (
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR",
-    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
-)  # fmt: skip
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+)
 
 # No colours, no questions, no pager, no editor: nobody sits in front of it.
 CONSTANTS = {
-    "TERM": "dumb", "NO_COLOR": "1", "CI": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true",
-    "GIT_PAGER": "cat", "PAGER": "cat",
-}  # fmt: skip
+    "TERM": "dumb",
+    "NO_COLOR": "1",
+    "CI": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "true",
+    "GIT_PAGER": "cat",
+    "PAGER": "cat",
+}
 
 # Names that make a program load or run something else than the job says. `Context.allowed_env` lets some through.
 DANGEROUS = (
-    "PATH", "LD_*", "DYLD_*", "GLIBC_TUNABLES", "GCONV_PATH",
-    "BASH_ENV", "ENV", "BASH_FUNC_*", "SHELLOPTS", "BASHOPTS", "PS4", "IFS", "PROMPT_COMMAND",
-    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONBREAKPOINT", "PYTHONUSERBASE",
-    "PERL5OPT", "PERL5LIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "NODE_OPTIONS", "NODE_PATH",
-    "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
-    "GIT_SSH", "GIT_SSH_COMMAND", "GIT_PROXY_COMMAND", "GIT_EXTERNAL_DIFF", "GIT_CONFIG*", "GIT_EXEC_PATH",
-    "GIT_TEMPLATE_DIR", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_PAGER",
-    "EDITOR", "VISUAL", "PAGER",
-)  # fmt: skip
+    "PATH",
+    "LD_*",
+    "DYLD_*",
+    "GLIBC_TUNABLES",
+    "GCONV_PATH",
+    "BASH_ENV",
+    "ENV",
+    "BASH_FUNC_*",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "PS4",
+    "IFS",
+    "PROMPT_COMMAND",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "PYTHONBREAKPOINT",
+    "PYTHONUSERBASE",
+    "PERL5OPT",
+    "PERL5LIB",
+    "PERL5DB",
+    "RUBYOPT",
+    "RUBYLIB",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_PROXY_COMMAND",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_CONFIG*",
+    "GIT_EXEC_PATH",
+    "GIT_TEMPLATE_DIR",
+    "GIT_ASKPASS",
+    "SSH_ASKPASS",
+    "GIT_EDITOR",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_PAGER",
+    "EDITOR",
+    "VISUAL",
+    "PAGER",
+)
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SECRET_NAME = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$", re.IGNORECASE)
@@ -63,8 +128,15 @@ def build(
     """Raises DangerousName, MissingSecret. The job's `env` wins over the adapter's own values."""
     passed_on = {name: value for name, value in server_env.items() if matches(name, PASSED_ON)}
     wanted = {name: resolved(name, value, secrets, allowed) for name, value in job_env.items()}
-    values = {"PATH": "/usr/local/bin:/usr/bin:/bin", **passed_on, **CONSTANTS, **own, **wanted,
-              "ENGINE_JOB_ID": job_id, "ENGINE_ATTEMPT_MARKER": marker}  # fmt: skip
+    values = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        **passed_on,
+        **CONSTANTS,
+        **own,
+        **wanted,
+        "ENGINE_JOB_ID": job_id,
+        "ENGINE_ATTEMPT_MARKER": marker,
+    }
     masked = [*secrets_of(job_env, secrets), *filter(None, map(password_in, values.values()))]
     return Environment(values, tuple(dict.fromkeys(masked)))
 

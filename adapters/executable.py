@@ -28,8 +28,10 @@ def resolve(
     """
     listed = exe in (allowed or ())
     if known and not is_known(exe, known) and not listed:
-        raise BadCommand(f"command.exe {exe!r} is not a program that the tool {tool!r} runs; use {_either(known)}, "
-                         "choose another tool, or let the administrator allow it")  # fmt: skip
+        raise BadCommand(
+            f"command.exe {exe!r} is not a program that the tool {tool!r} runs; use {_either(known)}, "
+            "choose another tool, or let the administrator allow it"
+        )
     if "/" not in exe:
         if not known and allowed is not None and not listed:
             raise _not_allowed(exe, allowed)
@@ -53,8 +55,10 @@ def is_known(exe: str, known: Collection[str]) -> bool:
 
 
 def _not_allowed(exe: str, allowed: Collection[str]) -> BadCommand:
-    return BadCommand(f"command.exe {exe!r} is not among the programs that this server allows ({_either(allowed)}); "
-                      "use one of them, or let the administrator add it")  # fmt: skip
+    return BadCommand(
+        f"command.exe {exe!r} is not among the programs that this server allows ({_either(allowed)}); "
+        "use one of them, or let the administrator add it"
+    )
 
 
 def _either(names: Collection[str]) -> str:

@@ -61,8 +61,9 @@ def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[
 def refuse(job: Job, ctx: Context, error: AdapterError) -> tuple[JobResult, Verdict]:
     """The outcome of a job that `begin` did not let start."""
     verdict = Verdict(error.reason, str(error), f"refused:{type(error).__name__}")
-    result = JobResult(None, "", 0.0, False, verdict.status, verdict.reason.value, verdict.summary,
-                       metadata={"rule": verdict.rule})  # fmt: skip
+    result = JobResult(
+        None, "", 0.0, False, verdict.status, verdict.reason.value, verdict.summary, metadata={"rule": verdict.rule}
+    )
     try:
         places = None if isinstance(error, OutsideRoots) else paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
     except OutsideRoots:
@@ -84,15 +85,23 @@ def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec
     metadata = job.get("metadata") or {}
     idle = metadata.get("idle_timeout_seconds", command.idle_timeout_s)
     return Spec(
-        argv=command.argv, env=command.env, cwd=command.cwd, attempt_dir=ctx.attempt_dir, marker=ctx.marker,
-        stdin=command.stdin, streams=command.streams,
-        timeout_s=metadata.get("timeout_seconds", TIMEOUT_S) or None, idle_timeout_s=idle or None,
-        grace_s=metadata.get("grace_seconds", GRACE_S), secrets=list(command.secrets),
-        copy_to=places.log_file, copy_roots=[str(place) for place in (places.repo_root, *(ctx.allowed_roots or ()))],
+        argv=command.argv,
+        env=command.env,
+        cwd=command.cwd,
+        attempt_dir=ctx.attempt_dir,
+        marker=ctx.marker,
+        stdin=command.stdin,
+        streams=command.streams,
+        timeout_s=metadata.get("timeout_seconds", TIMEOUT_S) or None,
+        idle_timeout_s=idle or None,
+        grace_s=metadata.get("grace_seconds", GRACE_S),
+        secrets=list(command.secrets),
+        copy_to=places.log_file,
+        copy_roots=[str(place) for place in (places.repo_root, *(ctx.allowed_roots or ()))],
         max_log_bytes=int(metadata.get("max_log_bytes") or DEFAULT_LOG_BYTES),
         # The caller sits in the same process and only waits; who holds a lease sets a dead man of its own.
         dead_man_s=None,
-    )  # fmt: skip
+    )
 
 
 def _look(places: paths.Paths) -> gitinfo.TreeState | None:
@@ -109,13 +118,27 @@ def _before(ctx: Context) -> gitinfo.TreeState | None:
 
 def _result(ending: Ending, verdict: Verdict, change: gitinfo.GitChange | None) -> JobResult:
     metadata = {
-        "rule": verdict.rule, "evidence": list(verdict.evidence), "reset_at": verdict.reset_at,
-        "usage": dict(verdict.usage), "details": dict(verdict.details), "signal": ending.signal,
-        "ended_by": str(ending.ended_by), "killed": ending.killed, "survivors": ending.survivors,
+        "rule": verdict.rule,
+        "evidence": list(verdict.evidence),
+        "reset_at": verdict.reset_at,
+        "usage": dict(verdict.usage),
+        "details": dict(verdict.details),
+        "signal": ending.signal,
+        "ended_by": str(ending.ended_by),
+        "killed": ending.killed,
+        "survivors": ending.survivors,
         "git": None if change is None else change.as_dict(),
-    }  # fmt: skip
-    return JobResult(ending.exit_code, "", ending.duration_s, verdict.success, verdict.status, verdict.reason.value,
-                     verdict.summary, metadata=metadata)  # fmt: skip
+    }
+    return JobResult(
+        ending.exit_code,
+        "",
+        ending.duration_s,
+        verdict.success,
+        verdict.status,
+        verdict.reason.value,
+        verdict.summary,
+        metadata=metadata,
+    )
 
 
 def _report(job: Job, verdict: Verdict, ending: Ending | None, ctx: Context, places: paths.Paths | None) -> str:
@@ -125,8 +148,17 @@ def _report(job: Job, verdict: Verdict, ending: Ending | None, ctx: Context, pla
         candidates.insert(0, (places.error_report, (places.repo_root, *(ctx.allowed_roots or ()))))
     for path, roots in candidates:
         try:
-            return str(report.write(path, job=job, verdict=verdict, ending=ending, attempt_dir=ctx.attempt_dir,
-                                    attempt=ctx.attempt, roots=roots))  # fmt: skip
+            return str(
+                report.write(
+                    path,
+                    job=job,
+                    verdict=verdict,
+                    ending=ending,
+                    attempt_dir=ctx.attempt_dir,
+                    attempt=ctx.attempt,
+                    roots=roots,
+                )
+            )
         except (OSError, OutsideRoots):
             continue
     return ""

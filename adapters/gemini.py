@@ -35,10 +35,28 @@ class GeminiAdapter(AgentAdapter):
     default_idle_s = 600.0
     # Else it starts itself a second time; the copy is not ended with the first.
     own_env = {"GEMINI_CLI_NO_RELAUNCH": "true"}
-    valued = frozenset({"-m", "--model", "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format",
-                        "--approval-mode", "--session-id", "-r", "--resume", "-e", "--extensions",
-                        "--include-directories", "--allowed-tools", "--allowed-mcp-server-names",
-                        "--policy"})  # fmt: skip
+    valued = frozenset(
+        {
+            "-m",
+            "--model",
+            "-p",
+            "--prompt",
+            "-i",
+            "--prompt-interactive",
+            "-o",
+            "--output-format",
+            "--approval-mode",
+            "--session-id",
+            "-r",
+            "--resume",
+            "-e",
+            "--extensions",
+            "--include-directories",
+            "--allowed-tools",
+            "--allowed-mcp-server-names",
+            "--policy",
+        }
+    )
 
     def check(self, draft: Draft) -> None:
         if flags.has(draft.args, "-i", "--prompt-interactive"):
@@ -130,8 +148,12 @@ class GeminiAdapter(AgentAdapter):
             return self.failed(ending, evidence, message)
         denied = [text for text in failed_tools if "not found" in text.lower() or "denied" in text.lower()]
         if denied and not (evidence.git and evidence.git.changed):
-            return Verdict(Reason.DENIED, f"gemini was not allowed to: {denied[-1]}; set --approval-mode and try again",
-                           "gemini:tool_denied", tuple(denied[-3:]))  # fmt: skip
+            return Verdict(
+                Reason.DENIED,
+                f"gemini was not allowed to: {denied[-1]}; set --approval-mode and try again",
+                "gemini:tool_denied",
+                tuple(denied[-3:]),
+            )
         return rules.done("gemini:result" if end else "exit:0", evidence)
 
 

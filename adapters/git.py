@@ -15,16 +15,28 @@ from adapters.verdict import Reason, Verdict
 
 FATAL = re.compile(r"^(?:fatal|error): .+", re.MULTILINE)
 TEXTS: tuple[tuple[Reason, str, re.Pattern[str]], ...] = (
-    (Reason.AUTH, "git could not log in", re.compile(
-        r"authentication failed|could not read (?:username|password)|permission denied \(publickey|"
-        r"terminal prompts disabled|host key verification failed|invalid (?:username|credentials)|access denied|"
-        r"returned error: 40[13]", re.IGNORECASE)),
-    (Reason.NETWORK, "git could not reach the remote", re.compile(
-        r"could not resolve host|connection (?:refused|timed out|reset)|network is unreachable|failed to connect|"
-        r"unable to access|early eof|hung up unexpectedly", re.IGNORECASE)),
+    (
+        Reason.AUTH,
+        "git could not log in",
+        re.compile(
+            r"authentication failed|could not read (?:username|password)|permission denied \(publickey|"
+            r"terminal prompts disabled|host key verification failed|invalid (?:username|credentials)|access denied|"
+            r"returned error: 40[13]",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        Reason.NETWORK,
+        "git could not reach the remote",
+        re.compile(
+            r"could not resolve host|connection (?:refused|timed out|reset)|network is unreachable|failed to connect|"
+            r"unable to access|early eof|hung up unexpectedly",
+            re.IGNORECASE,
+        ),
+    ),
     (Reason.INFRA, "Another git process holds a lock", re.compile(r"\.lock': File exists|Unable to create '.*\.lock'")),
     (Reason.INFRA, "git could not write", re.compile(r"no space left on device|read-only file system", re.IGNORECASE)),
-)  # fmt: skip
+)
 CONFLICT = re.compile(r"^CONFLICT .+", re.MULTILINE)
 
 

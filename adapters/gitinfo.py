@@ -54,9 +54,13 @@ def git(cwd: str | Path, *arguments: str, timeout_s: float = 10, env: Mapping[st
     kept = {name: home[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in home}
     try:
         done = subprocess.run(
-            ["git", *SAFE, *arguments], cwd=cwd, timeout=timeout_s, capture_output=True, stdin=subprocess.DEVNULL,
+            ["git", *SAFE, *arguments],
+            cwd=cwd,
+            timeout=timeout_s,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
             env={**QUIET, **kept, "PATH": os.environ.get("PATH", os.defpath)},
-        )  # fmt: skip
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
@@ -101,8 +105,9 @@ def compare(base: TreeState | None, after: TreeState | None) -> GitChange | None
         else:
             names = git(after.root, "ls-tree", "-r", "--name-only", "-z", after.head or base.head)
         touched |= {name for name in (names or "").split("\0") if name}
-    return GitChange(base.head, after.head, len(base.dirty), len(after.dirty), len(touched), commits,
-                     tuple(sorted(touched)[:50]))  # fmt: skip
+    return GitChange(
+        base.head, after.head, len(base.dirty), len(after.dirty), len(touched), commits, tuple(sorted(touched)[:50])
+    )
 
 
 def has_identity(cwd: str | Path, env: Mapping[str, str]) -> bool:

@@ -13,8 +13,30 @@ from adapters.evidence import Evidence, mapping
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
-OTHERS = frozenset({"serve", "web", "attach", "auth", "agent", "models", "stats", "export", "import", "github", "mcp",
-                    "upgrade", "uninstall", "session", "acp", "debug", "db", "plugin", "pr", "completion"})  # fmt: skip
+OTHERS = frozenset(
+    {
+        "serve",
+        "web",
+        "attach",
+        "auth",
+        "agent",
+        "models",
+        "stats",
+        "export",
+        "import",
+        "github",
+        "mcp",
+        "upgrade",
+        "uninstall",
+        "session",
+        "acp",
+        "debug",
+        "db",
+        "plugin",
+        "pr",
+        "completion",
+    }
+)
 DENIALS = ("rejected permission", "permission denied", "user rejected", "not allowed")
 
 
@@ -30,8 +52,27 @@ class OpencodeAdapter(AgentAdapter):
         # Else the repository's opencode.json starts programs, and may send our key elsewhere.
         "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
     }
-    valued = frozenset({"-m", "--model", "--agent", "--format", "-s", "--session", "--dir", "--attach", "-f", "--file",
-                        "--title", "--port", "--variant", "--log-level", "--command", "-p", "--password"})  # fmt: skip
+    valued = frozenset(
+        {
+            "-m",
+            "--model",
+            "--agent",
+            "--format",
+            "-s",
+            "--session",
+            "--dir",
+            "--attach",
+            "-f",
+            "--file",
+            "--title",
+            "--port",
+            "--variant",
+            "--log-level",
+            "--command",
+            "-p",
+            "--password",
+        }
+    )
 
     def add_to(self, draft: Draft) -> None:
         words = flags.positions(draft.args, self.valued)
@@ -88,16 +129,24 @@ class OpencodeAdapter(AgentAdapter):
             told = mapping(error.get("data"))
             said, status = str(told.get("message") or error.get("message") or ""), told.get("statusCode")
             if error.get("name") == "ContextOverflowError":
-                return Verdict(Reason.CONTEXT_OVERFLOW, rules.SENTENCES[Reason.CONTEXT_OVERFLOW],
-                               "opencode:ContextOverflowError", (rules.cut(said),))  # fmt: skip
+                return Verdict(
+                    Reason.CONTEXT_OVERFLOW,
+                    rules.SENTENCES[Reason.CONTEXT_OVERFLOW],
+                    "opencode:ContextOverflowError",
+                    (rules.cut(said),),
+                )
             return self.failed(
                 ending, evidence, said or str(error.get("name")), status if isinstance(status, int) else None
             )
         if ending.exit_code != 0:
             return self.failed(ending, evidence, "")
         if denied and (last != "stop" or not (evidence.git and evidence.git.changed)):
-            return Verdict(Reason.DENIED, f"opencode was not allowed to use {denied[-1]}; allow it and try again",
-                           "opencode:rejected", tuple(denied[-3:]))  # fmt: skip
+            return Verdict(
+                Reason.DENIED,
+                f"opencode was not allowed to use {denied[-1]}; allow it and try again",
+                "opencode:rejected",
+                tuple(denied[-3:]),
+            )
         if last == "length":
             return Verdict(Reason.LIMIT_HIT, "The model's answer reached its limit of length", "opencode:length")
         if began and last != "stop":
@@ -109,9 +158,14 @@ def _add(usage: dict[str, Any], part: dict[str, Any]) -> None:
     """One event per step: the sum is the run's."""
     tokens = mapping(part.get("tokens"))
     cache = mapping(tokens.get("cache"))
-    told = {"input_tokens": tokens.get("input"), "output_tokens": tokens.get("output"),
-            "reasoning_tokens": tokens.get("reasoning"), "cache_read_input_tokens": cache.get("read"),
-            "cache_creation_input_tokens": cache.get("write"), "cost_usd": part.get("cost")}  # fmt: skip
+    told = {
+        "input_tokens": tokens.get("input"),
+        "output_tokens": tokens.get("output"),
+        "reasoning_tokens": tokens.get("reasoning"),
+        "cache_read_input_tokens": cache.get("read"),
+        "cache_creation_input_tokens": cache.get("write"),
+        "cost_usd": part.get("cost"),
+    }
     for key, value in told.items():
         if isinstance(value, int | float):
             usage[key] = usage.get(key, 0) + value

@@ -35,8 +35,10 @@ def resolve(
     }
     allowed = None if roots is None else tuple(Path(place) for place in roots)
     if allowed is not None and not inside(root, allowed):
-        raise OutsideRoots(f"paths.repo_root {root} is outside of the allowed roots ({_listed(allowed)}); "
-                           "work in one of them, or let the administrator add this one")  # fmt: skip
+        raise OutsideRoots(
+            f"paths.repo_root {root} is outside of the allowed roots ({_listed(allowed)}); "
+            "work in one of them, or let the administrator add this one"
+        )
     for key, place in found.items():
         if place is not None and not inside(place, (root, *(allowed or ()))):
             raise OutsideRoots(f"paths.{key} leads out of the repository to {place}; name a place inside {root}")

@@ -27,26 +27,51 @@ ENDED_BY = {
 
 # The first match counts: a quota error often comes as 429, a context error as 400.
 TEXTS: tuple[tuple[Reason, str], ...] = (
-    (Reason.CONTEXT_OVERFLOW, r"context.?window|context.?length|maximum context|prompt is too long|prompt_too_long|"
-                              r"ran out of room|ContextOverflow|input token count|too many input tokens"),
-    (Reason.QUOTA, r"quota|billing|credit balance|insufficient.?(?:credit|fund)|usage limit|spend(?:ing)? limit|"
-                   r"out of credits|premium requests?"),
-    (Reason.AUTH, r"unauthorized|unauthenticated|authentication|invalid.{0,12}api.?key|incorrect api key|"
-                  r"api.?key.{0,20}(?:missing|not (?:set|valid|found)|invalid)|no api key|missing.{0,12}api.?key|"
-                  r"not logged in|missing environment variable|please run /login|invalid auth method"),
-    (Reason.MODEL_MISSING, r"model.{0,60}(?:not found|does not exist|not supported|unknown)|"
-                           r"(?:unknown|no such|invalid) model|model_not_found|try pulling it"),
+    (
+        Reason.CONTEXT_OVERFLOW,
+        r"context.?window|context.?length|maximum context|prompt is too long|prompt_too_long|"
+        r"ran out of room|ContextOverflow|input token count|too many input tokens",
+    ),
+    (
+        Reason.QUOTA,
+        r"quota|billing|credit balance|insufficient.?(?:credit|fund)|usage limit|spend(?:ing)? limit|"
+        r"out of credits|premium requests?",
+    ),
+    (
+        Reason.AUTH,
+        r"unauthorized|unauthenticated|authentication|invalid.{0,12}api.?key|incorrect api key|"
+        r"api.?key.{0,20}(?:missing|not (?:set|valid|found)|invalid)|no api key|missing.{0,12}api.?key|"
+        r"not logged in|missing environment variable|please run /login|invalid auth method",
+    ),
+    (
+        Reason.MODEL_MISSING,
+        r"model.{0,60}(?:not found|does not exist|not supported|unknown)|"
+        r"(?:unknown|no such|invalid) model|model_not_found|try pulling it",
+    ),
     (Reason.RATE_LIMITED, r"rate.?limit|too many requests|resource.?exhausted"),
-    (Reason.OVERLOADED, r"overloaded|high demand|internal ?server ?error|service ?unavailable|bad gateway|"
-                        r"at capacity|empty response"),
-    (Reason.NETWORK, r"connection ?(?:refused|reset|error|aborted|closed)|cannot connect|could not connect|"
-                     r"econn(?:refused|reset)|enotfound|etimedout|eai_again|getaddrinfo|name resolution|fetch failed|"
-                     r"network (?:is unreachable|error)|timed? ?out|stream (?:disconnected|closed)"),
-)  # fmt: skip
+    (
+        Reason.OVERLOADED,
+        r"overloaded|high demand|internal ?server ?error|service ?unavailable|bad gateway|"
+        r"at capacity|empty response",
+    ),
+    (
+        Reason.NETWORK,
+        r"connection ?(?:refused|reset|error|aborted|closed)|cannot connect|could not connect|"
+        r"econn(?:refused|reset)|enotfound|etimedout|eai_again|getaddrinfo|name resolution|fetch failed|"
+        r"network (?:is unreachable|error)|timed? ?out|stream (?:disconnected|closed)",
+    ),
+)
 COMPILED = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in TEXTS)
 
-STATUS_REASONS = {401: Reason.AUTH, 403: Reason.AUTH, 402: Reason.QUOTA, 404: Reason.MODEL_MISSING,
-                  408: Reason.NETWORK, 413: Reason.CONTEXT_OVERFLOW, 429: Reason.RATE_LIMITED}  # fmt: skip
+STATUS_REASONS = {
+    401: Reason.AUTH,
+    403: Reason.AUTH,
+    402: Reason.QUOTA,
+    404: Reason.MODEL_MISSING,
+    408: Reason.NETWORK,
+    413: Reason.CONTEXT_OVERFLOW,
+    429: Reason.RATE_LIMITED,
+}
 
 WAITING = (Reason.QUOTA, Reason.RATE_LIMITED, Reason.OVERLOADED)  # a provider may say until when
 
@@ -64,11 +89,15 @@ STATUS_IN_TEXT = re.compile(r"(?:status|http|code|error)\W{0,3}(?:code\W{0,3})?(
 ERROR_LINE = re.compile(r"(?:[\w./-]+: )?(?:fatal|error|unknown|unexpected|invalid)\b[^=]*:? .", re.IGNORECASE)
 RELATIVE = re.compile(
     r"(?:retry|try again|resets?|available)[^.\n]{0,30}?\b(?:in|after)\b:?\s+"
-    r"(?:(\d+)\s*h\w*[ ,]*)?(?:(\d+)\s*m(?!s)\w*[ ,]*)?(?:(\d+(?:\.\d+)?)\s*(ms|s)?)?", re.IGNORECASE)  # fmt: skip
+    r"(?:(\d+)\s*h\w*[ ,]*)?(?:(\d+)\s*m(?!s)\w*[ ,]*)?(?:(\d+(?:\.\d+)?)\s*(ms|s)?)?",
+    re.IGNORECASE,
+)
 EPOCH = re.compile(r"(?:reset\w*\W{1,4}(?:at\W{1,3})?|limit reached\|)(1[5-9]\d{8}|[2-9]\d{9})\b", re.IGNORECASE)
 ISO = re.compile(
     r"(?:reset|retry|again|available)\D{0,40}"
-    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))", re.IGNORECASE)  # fmt: skip
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))",
+    re.IGNORECASE,
+)
 
 
 def cut(text: str, limit: int = CUT) -> str:
@@ -186,5 +215,9 @@ def _counted(number: int, noun: str) -> str:
 
 
 def no_final_event(tool: str, owed: str, evidence: Evidence) -> Verdict:
-    return Verdict(Reason.CRASHED, f"{tool} exited 0 without {owed}: it did not finish", "no_final_event",
-                   tuple(filter(None, [cut(evidence.last_line())])))  # fmt: skip
+    return Verdict(
+        Reason.CRASHED,
+        f"{tool} exited 0 without {owed}: it did not finish",
+        "no_final_event",
+        tuple(filter(None, [cut(evidence.last_line())])),
+    )

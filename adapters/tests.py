@@ -33,9 +33,39 @@ class TestsAdapter(ToolAdapter):
     __test__ = False  # not a test class, whatever its name
 
     name = "tests"
-    executables = ("pytest", "py.test", "python", "python3", "python3.*", "uv", "tox", "nox", "hatch", "make", "npm",
-                   "npx", "pnpm", "yarn", "node", "deno", "bun", "go", "cargo", "mvn", "gradle", "gradlew", "dotnet",
-                   "ctest", "bazel", "rake", "bundle", "rspec", "phpunit", "mix", "swift")  # fmt: skip
+    executables = (
+        "pytest",
+        "py.test",
+        "python",
+        "python3",
+        "python3.*",
+        "uv",
+        "tox",
+        "nox",
+        "hatch",
+        "make",
+        "npm",
+        "npx",
+        "pnpm",
+        "yarn",
+        "node",
+        "deno",
+        "bun",
+        "go",
+        "cargo",
+        "mvn",
+        "gradle",
+        "gradlew",
+        "dotnet",
+        "ctest",
+        "bazel",
+        "rake",
+        "bundle",
+        "rspec",
+        "phpunit",
+        "mix",
+        "swift",
+    )
     capabilities = ("check", "counts")
     default_idle_s = 600.0
     own_env = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -72,8 +102,12 @@ class TestsAdapter(ToolAdapter):
     def _by_exit(self, code: int | None, counts: dict[str, int], evidence: Evidence, is_pytest: bool) -> Verdict:
         tail = evidence.tail()
         if missing := NO_RUNNER.search(tail):
-            return Verdict(Reason.INFRA, f"{missing[1]} is not installed for this python; install it there",
-                           "tests:no_runner", (rules.cut(missing[0]),))  # fmt: skip
+            return Verdict(
+                Reason.INFRA,
+                f"{missing[1]} is not installed for this python; install it there",
+                "tests:no_runner",
+                (rules.cut(missing[0]),),
+            )
         last = rules.cut(evidence.last_line())
         if is_pytest and code == 5:
             return Verdict(Reason.EXIT_CODE, "No tests collected: pytest found nothing to run", "pytest:5", (last,))

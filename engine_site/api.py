@@ -22,10 +22,18 @@ api = new_api()
 errors.install(api)
 # Verbs first: /jobs/bulk is no job.
 for prefix, router in (
-    ("/jobs", verbs.router), ("/jobs", jobs.router), ("/jobs", logs.router),
-    ("/runs", runs.router), ("/workstreams", workstreams.router),
-    ("/attempts", attempts.router), ("/events", events.router), ("/errors", error_kinds.router),
-    ("/tools", tools.router), ("/workers", workers.router), ("/queues", queues.router), ("/tokens", tokens.router),
+    ("/jobs", verbs.router),
+    ("/jobs", jobs.router),
+    ("/jobs", logs.router),
+    ("/runs", runs.router),
+    ("/workstreams", workstreams.router),
+    ("/attempts", attempts.router),
+    ("/events", events.router),
+    ("/errors", error_kinds.router),
+    ("/tools", tools.router),
+    ("/workers", workers.router),
+    ("/queues", queues.router),
+    ("/tokens", tokens.router),
     ("/templates", templates.router),
-):  # fmt: skip
+):
     api.add_router(prefix, router)

@@ -104,11 +104,18 @@ def documents(run_id: str, root: Path) -> list[dict[str, Any]]:
     def job(name: str, ws: str, tool: str, args: list[str], title: str, **metadata: Any) -> dict[str, Any]:
         exe = {"git": "git"}.get(tool, "python3")
         return {
-            "job_id": f"{run_id}-{name}", "run_id": run_id, "workstream_id": ws, "tool": tool,
+            "job_id": f"{run_id}-{name}",
+            "run_id": run_id,
+            "workstream_id": ws,
+            "tool": tool,
             "command": {"exe": exe, "args": args},
-            "paths": {"repo_root": str(root), "log_file": f"logs/{name}.log", "error_report": f"logs/{name}.error.json"},
+            "paths": {
+                "repo_root": str(root),
+                "log_file": f"logs/{name}.log",
+                "error_report": f"logs/{name}.error.json",
+            },
             "metadata": {"title": title, "timeout_seconds": 120, **metadata},
-        }  # fmt: skip
+        }
 
     unittest = ["-m", "unittest", "-v"]
     return [

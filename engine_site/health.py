@@ -48,6 +48,11 @@ def workers(request: HttpRequest) -> JsonResponse:
     waited_s = (at - oldest).total_seconds() if oldest else 0.0
     stuck = free > 0 and waited_s > WAIT_S
     well = bool(seen) and not stuck
-    facts = {"status": "ok" if well else "unavailable", "workers": len(seen), "silent": len(nodes) - len(seen),
-             "free_slots": max(0, free), "oldest_ready_s": round(waited_s, 1)}  # fmt: skip
+    facts = {
+        "status": "ok" if well else "unavailable",
+        "workers": len(seen),
+        "silent": len(nodes) - len(seen),
+        "free_slots": max(0, free),
+        "oldest_ready_s": round(waited_s, 1),
+    }
     return JsonResponse(facts, status=200 if well else 503)

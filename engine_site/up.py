@@ -91,9 +91,12 @@ class Site:
             [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
         )
         self.children[name] = subprocess.Popen(
-            [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, process_group=0,
+            [sys.executable, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
             preexec_fn=bind_to_parent,
-        )  # fmt: skip
+        )
 
     def wait_until_ready(self) -> bool:
         deadline = time.monotonic() + START_S

@@ -147,8 +147,16 @@ def roots() -> str:
 
 def shim() -> str:
     with tempfile.TemporaryDirectory() as home:
-        ending = run_process(Spec(argv=[sys.executable, "-c", "print('well')"], env={}, cwd=home, attempt_dir=home,
-                                  marker=uuid.uuid4().hex, timeout_s=20))  # fmt: skip
+        ending = run_process(
+            Spec(
+                argv=[sys.executable, "-c", "print('well')"],
+                env={},
+                cwd=home,
+                attempt_dir=home,
+                marker=uuid.uuid4().hex,
+                timeout_s=20,
+            )
+        )
         log = (Path(home) / "output.log").read_bytes()
     demand(ending.exit_code == 0 and log == b"well\n", f"it ended as {ending.ended_by}: {ending.error or log!r}")
     return f"{ending.duration_s * 1000:.0f} ms"

@@ -150,23 +150,44 @@ def _text(at: datetime | None) -> str | None:
 
 def _run(run: Run) -> dict[str, Any]:
     return {
-        "run_id": run.run_id, "status": run.status, "title": run.title, "metadata": run.metadata_json,
-        "created_at": _text(run.created_at), "started_at": _text(run.started_at), "completed_at": _text(run.completed_at),
-    }  # fmt: skip
+        "run_id": run.run_id,
+        "status": run.status,
+        "title": run.title,
+        "metadata": run.metadata_json,
+        "created_at": _text(run.created_at),
+        "started_at": _text(run.started_at),
+        "completed_at": _text(run.completed_at),
+    }
 
 
 def _workstream(row: Workstream) -> dict[str, Any]:
     return {
-        "ws_id": row.ws_id, "run_id": row.run_id, "status": row.status, "depends_on": row.depends_on,
-        "locked": row.locked, "metadata": row.metadata_json, "created_at": _text(row.created_at),
-    }  # fmt: skip
+        "ws_id": row.ws_id,
+        "run_id": row.run_id,
+        "status": row.status,
+        "depends_on": row.depends_on,
+        "locked": row.locked,
+        "metadata": row.metadata_json,
+        "created_at": _text(row.created_at),
+    }
 
 
 def _job(job: Job) -> dict[str, Any]:
     attempt: StepAttempt | None = job.latest_attempt()
     return {
-        "job_id": job.job_id, "run_id": job.run_id, "workstream_id": job.workstream.ws_id, "ws_id": job.workstream.ws_id,
-        "tool": job.tool, "step_name": job.tool, "status": job.status, "reason": job.reason, "summary": job.summary,
-        "attempts": job.attempts_made, "created_at": _text(job.created_at), "started_at": _text(job.started_at),
-        "completed_at": _text(job.finished_at), "result": attempt.result_json if attempt else None, "spec": job.spec,
-    }  # fmt: skip
+        "job_id": job.job_id,
+        "run_id": job.run_id,
+        "workstream_id": job.workstream.ws_id,
+        "ws_id": job.workstream.ws_id,
+        "tool": job.tool,
+        "step_name": job.tool,
+        "status": job.status,
+        "reason": job.reason,
+        "summary": job.summary,
+        "attempts": job.attempts_made,
+        "created_at": _text(job.created_at),
+        "started_at": _text(job.started_at),
+        "completed_at": _text(job.finished_at),
+        "result": attempt.result_json if attempt else None,
+        "spec": job.spec,
+    }

@@ -115,8 +115,20 @@ def aider() -> str:
     shutil.rmtree(home, ignore_errors=True)
     try:
         subprocess.run([python, "-m", "venv", str(home)], check=True)
-        subprocess.run([str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                        "--require-hashes", "-r", str(pins)], check=True)  # fmt: skip
+        subprocess.run(
+            [
+                str(home / "bin" / "python"),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--require-hashes",
+                "-r",
+                str(pins),
+            ],
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError) as fault:
         print(f"aider cannot be installed here: {fault}", flush=True)
         return ""

@@ -52,11 +52,19 @@ def make_job(status: str = JobStatus.QUEUED, **fields: Any) -> Job:
     fields.setdefault("finished_at", at if status in FINAL else None)
     fields.setdefault("queued_at", at)
     defaults = {
-        "job_id": document["job_id"], "run": workstream.run, "workstream": workstream, "title": "Say hello", "spec": document,
+        "job_id": document["job_id"],
+        "run": workstream.run,
+        "workstream": workstream,
+        "title": "Say hello",
+        "spec": document,
         "paths": {"repo_root": "/tmp", "working_dir": "/tmp", "log_file": None, "error_report": None},
-        "tool": document["tool"], "submitted_by": "mara", "rank": int(at.timestamp() * 1e6),
-        "created_at": at, "updated_at": at, "repo_key": "",
-    }  # fmt: skip
+        "tool": document["tool"],
+        "submitted_by": "mara",
+        "rank": int(at.timestamp() * 1e6),
+        "created_at": at,
+        "updated_at": at,
+        "repo_key": "",
+    }
     return Job.objects.create(status=status, **(defaults | fields))
 
 
@@ -67,9 +75,17 @@ def make_attempt(job: Job, status: str = AttemptStatus.COMPLETED, **fields: Any)
     started = fields.pop("started_at", timezone.now() - timedelta(seconds=30))
     done = {"completed_at": started + timedelta(seconds=20)} if status in ATTEMPT_FINAL else {}
     defaults = {
-        "run_id": job.run_id, "ws_id": job.workstream.ws_id, "step_name": job.tool, "number": number, "hop": job.hop,
-        "fence": job.fence, "started_at": started, "result_json": {"job_id": job.job_id},
-        "marker": f"{job.pk:08}-{number:08}-test", "log_dir": f"attempts/test/{job.pk}-{number}",
-        "reason": "ok" if status == AttemptStatus.COMPLETED else "", **done,
-    }  # fmt: skip
+        "run_id": job.run_id,
+        "ws_id": job.workstream.ws_id,
+        "step_name": job.tool,
+        "number": number,
+        "hop": job.hop,
+        "fence": job.fence,
+        "started_at": started,
+        "result_json": {"job_id": job.job_id},
+        "marker": f"{job.pk:08}-{number:08}-test",
+        "log_dir": f"attempts/test/{job.pk}-{number}",
+        "reason": "ok" if status == AttemptStatus.COMPLETED else "",
+        **done,
+    }
     return StepAttempt.objects.create(job=job, status=status, **(defaults | fields))

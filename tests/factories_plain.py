@@ -10,6 +10,11 @@ def documents(repository: Path) -> list[dict[str, Any]]:
 
 def document(repository: Path, job_id: str, args: list[str], **changes: Any) -> dict[str, Any]:
     return {
-        "job_id": job_id, "run_id": "live-run", "workstream_id": "live-ws", "tool": "shell",
-        "command": {"exe": "python3", "args": args}, "paths": {"repo_root": str(repository)}, **changes,
-    }  # fmt: skip
+        "job_id": job_id,
+        "run_id": "live-run",
+        "workstream_id": "live-ws",
+        "tool": "shell",
+        "command": {"exe": "python3", "args": args},
+        "paths": {"repo_root": str(repository)},
+        **changes,
+    }

@@ -34,18 +34,34 @@ class Live:
     env: dict[str, str]
 
     def manage(self, *words: str, stdin: str = "") -> str:
-        done = subprocess.run([sys.executable, "manage.py", *words], cwd=ROOT, env=self.env, input=stdin, text=True,
-                              capture_output=True, timeout=120)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.env,
+            input=stdin,
+            text=True,
+            capture_output=True,
+            timeout=120,
+        )
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout
 
-    def engine(self, *words: str, stdin: str = "", merged: bool = False, **env: str) -> "subprocess.CompletedProcess[str]":
+    def engine(
+        self, *words: str, stdin: str = "", merged: bool = False, **env: str
+    ) -> "subprocess.CompletedProcess[str]":
         """The `engine` command on this server's own database, or with ENGINE_URL over its API."""
         code = "from engine_site.cli import main; main()"
-        return subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, env={**self.env, **env}, input=stdin,
-                              text=True, stdout=subprocess.PIPE, timeout=120,
-                              stderr=subprocess.STDOUT if merged else subprocess.PIPE)  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "-c", code, *words],
+            cwd=ROOT,
+            env={**self.env, **env},
+            input=stdin,
+            text=True,
+            stdout=subprocess.PIPE,
+            timeout=120,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+        )
 
 
 @contextmanager
@@ -58,23 +74,47 @@ def live(*, cluster: bool = False, **settings: str) -> Iterator[Live]:
         data, repository = Path(scratch, "var"), Path(scratch, "repository")
         data.mkdir()
         repository.mkdir()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ENGINE_", "PIPELINE_", "DATABASE_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ENGINE_", "PIPELINE_", "DATABASE_"))
+        }
         env = {
-            **kept, "ENGINE_DATA_DIR": str(data), "ENGINE_ROOTS": scratch, "ENGINE_SECRET_KEY": secrets.token_hex(30),
-            "DJANGO_SETTINGS_MODULE": "engine_site.settings", "PYTHONPATH": str(ROOT), "ENGINE_NODE": "live",
-            "ENGINE_SLOTS": "2", **settings,
-        }  # fmt: skip
+            **kept,
+            "ENGINE_DATA_DIR": str(data),
+            "ENGINE_ROOTS": scratch,
+            "ENGINE_SECRET_KEY": secrets.token_hex(30),
+            "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+            "PYTHONPATH": str(ROOT),
+            "ENGINE_NODE": "live",
+            "ENGINE_SLOTS": "2",
+            **settings,
+        }
         server = Live(f"http://127.0.0.1:{port}", "", data, repository, env)
         server.manage("migrate", "--verbosity", "0")
         server.manage("collectstatic", "--verbosity", "0", "--no-input")
         server.token = server.manage("shell", "--verbosity", "0", "-c", MAKE_USER).strip().splitlines()[-1]
-        commands = [["-m", "uvicorn", "engine_site.asgi:application", "--port", str(port), "--lifespan", "off",
-                     "--log-level", "warning", "--timeout-graceful-shutdown", "2"]]  # fmt: skip
+        commands = [
+            [
+                "-m",
+                "uvicorn",
+                "engine_site.asgi:application",
+                "--port",
+                str(port),
+                "--lifespan",
+                "off",
+                "--log-level",
+                "warning",
+                "--timeout-graceful-shutdown",
+                "2",
+            ]
+        ]
         if cluster:
             commands.append(["manage.py", "cluster"])
         log = Path(scratch, "server.log").open("wb")  # noqa: SIM115  # closed with the children
-        children = [subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, stdout=log, stderr=log)
-                    for words in commands]  # fmt: skip
+        children = [
+            subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, stdout=log, stderr=log) for words in commands
+        ]
         try:
             _wait(server.url, children, Path(scratch, "server.log"))
             yield server

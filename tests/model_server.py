@@ -109,8 +109,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         if self.path == "/api/show":
-            self._send({"details": {"family": "fake"}, "capabilities": ["completion"],
-                        "model_info": {"general.architecture": "fake", "fake.context_length": 32768}})  # fmt: skip
+            self._send(
+                {
+                    "details": {"family": "fake"},
+                    "capabilities": ["completion"],
+                    "model_info": {"general.architecture": "fake", "fake.context_length": 32768},
+                }
+            )
         elif self.path in ("/api/chat", "/api/generate", "/v1/chat/completions"):
             self._complete(body)
         else:
@@ -150,8 +155,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _as_ollama(self, body: dict[str, Any], prompt: str, text: str) -> None:
         def piece(content: str, **more: object) -> dict[str, Any]:
-            said = {"response": content} if self.path == "/api/generate" else {
-                "message": {"role": "assistant", "content": content}}  # fmt: skip
+            said = (
+                {"response": content}
+                if self.path == "/api/generate"
+                else {"message": {"role": "assistant", "content": content}}
+            )
             return {"model": body.get("model", ""), "created_at": "2024-01-01T00:00:00Z", **said, "done": False, **more}
 
         last = {"done": True, "done_reason": "stop", "prompt_eval_count": _tokens(prompt), "eval_count": _tokens(text)}

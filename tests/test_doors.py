@@ -18,10 +18,25 @@ OPEN = {"login", "theme", "settings-keys"}  # the last two only set a cookie of 
 HEALTH = "/healthz", "/readyz"  # asked by proxies; tests of their own look at what they tell
 BLIND = {"job-log-go"}  # redirects without looking; the page that it leads to looks
 PLACES = {
-    "job_id": "job-hidden", "run_id": "run-hidden", "ws_id": "ws-hidden", "signature": "d" * 32, "name": "default",
-    "verb": "cancel", "tab": "profile", "number": "1", "app_label": "jobs", "object_id": "1", "url": "x",
-    "content_type_id": "1", "user_id": "1", "id": "1", "pk": "1", "tool": "shell", "form_url": "x", "extra_context": "x",
-}  # fmt: skip
+    "job_id": "job-hidden",
+    "run_id": "run-hidden",
+    "ws_id": "ws-hidden",
+    "signature": "d" * 32,
+    "name": "default",
+    "verb": "cancel",
+    "tab": "profile",
+    "number": "1",
+    "app_label": "jobs",
+    "object_id": "1",
+    "url": "x",
+    "content_type_id": "1",
+    "user_id": "1",
+    "id": "1",
+    "pk": "1",
+    "tool": "shell",
+    "form_url": "x",
+    "extra_context": "x",
+}
 
 
 def addresses(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[tuple[str, str]]:
@@ -95,8 +110,14 @@ def test_foreign_jobs_are_not_acted_on_from_a_page(role: str, verb: str) -> None
 
 def hidden_rows() -> None:
     stream = make_workstream("ws-hidden", "run-hidden")
-    job = make_job(JobStatus.QUEUED, job_id="job-hidden", title="Hidden title", repo_key="/tmp/hidden/repo",
-                   workstream=stream, submitted_by="somebody")  # fmt: skip
+    job = make_job(
+        JobStatus.QUEUED,
+        job_id="job-hidden",
+        title="Hidden title",
+        repo_key="/tmp/hidden/repo",
+        workstream=stream,
+        submitted_by="somebody",
+    )
     kind = ErrorRecord.objects.create(signature="d" * 32, tool="shell", category="crashed", message="Hidden title")
     make_attempt(job, error=kind)
     Event.objects.create(event_type="job.test", job=job, run=job.run, payload_json={"message": "Hidden title"})

@@ -151,9 +151,12 @@ def test_a_failing_job_leaves_an_error_report(job_file: Path) -> None:
     assert (result.exit_code, result.success, result.status) == (3, False, "failed")
     report = json.loads(Path(result.error_report_path).read_text())
     assert {key: report[key] for key in ("job_id", "tool", "exit_code", "category", "workstream_id")} == {
-        "job_id": "job-2025-11-21-001", "tool": "shell", "exit_code": 3, "category": "exit_code",
+        "job_id": "job-2025-11-21-001",
+        "tool": "shell",
+        "exit_code": 3,
+        "category": "exit_code",
         "workstream_id": "ws-my-feature",
-    }  # fmt: skip
+    }
     assert "3" in report["summary"] and report["details"]
 
 
@@ -177,9 +180,15 @@ def test_a_store_of_its_own_file(job_file: Path, tmp_path: Path) -> None:
         " JobStateStore().get_job_status('job-2025-11-21-001'))\n"
     )
     root = Path(__file__).resolve().parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(root), "DJANGO_SETTINGS_MODULE": "engine_site.settings",
-                   "ENGINE_DATA_DIR": str(tmp_path / "data"), "ENGINE_ROOTS": str(tmp_path), "ENGINE_ALLOW_SHELL": "1",
-                   "ENGINE_EXECUTABLES": "python3"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+        "ENGINE_DATA_DIR": str(tmp_path / "data"),
+        "ENGINE_ROOTS": str(tmp_path),
+        "ENGINE_ALLOW_SHELL": "1",
+        "ENGINE_EXECUTABLES": "python3",
+    }
     environment.pop("DATABASE_URL", None)
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1:] == ["True completed not_found"], done.stderr

@@ -82,9 +82,14 @@ class Local:
 
     def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> dict[str, Any]:
         verbs: dict[str, Callable[..., Job]] = {
-            "cancel": actions.cancel, "retry": actions.retry, "escalate": actions.escalate, "hold": actions.hold,
-            "release": actions.release, "close": actions.close, "review": actions.review,
-        }  # fmt: skip
+            "cancel": actions.cancel,
+            "retry": actions.retry,
+            "escalate": actions.escalate,
+            "hold": actions.hold,
+            "release": actions.release,
+            "close": actions.close,
+            "review": actions.review,
+        }
         renamed = {"grace_s" if name == "grace_seconds" else name: value for name, value in order.items()}
         verbs[verb](self._find(job_id), by=self.by, **renamed)
         return self.job(job_id)

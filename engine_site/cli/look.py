@@ -91,10 +91,14 @@ def check(
 def doctor(as_json: Json = False) -> None:
     """Tell what Engine finds here: versions, database or server, workers, tools."""
     found: dict[str, object] = {
-        "python": sys.version.split()[0], "django": django.get_version(), "system": platform.platform(),
-        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""), "data": str(settings.ENGINE_DATA_DIR),
-        "roots": settings.ENGINE_ROOTS, "shell_allowed": settings.ENGINE_ALLOW_SHELL,
-    }  # fmt: skip
+        "python": sys.version.split()[0],
+        "django": django.get_version(),
+        "system": platform.platform(),
+        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
+        "data": str(settings.ENGINE_DATA_DIR),
+        "roots": settings.ENGINE_ROOTS,
+        "shell_allowed": settings.ENGINE_ALLOW_SHELL,
+    }
     well = True
     try:
         engine = backend()

@@ -13,10 +13,21 @@ from rich.text import Text
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 COLOURS = {
-    "completed": "green", "failed": "red", "timeout": "red", "rejected": "red", "blocked": "red", "running": "cyan",
-    "cancelling": "yellow", "cancelled": "yellow", "retrying": "yellow", "quarantined": "magenta", "review": "magenta",
-    "open": "red", "resolved": "green", "muted": "yellow",
-}  # fmt: skip
+    "completed": "green",
+    "failed": "red",
+    "timeout": "red",
+    "rejected": "red",
+    "blocked": "red",
+    "running": "cyan",
+    "cancelling": "yellow",
+    "cancelled": "yellow",
+    "retrying": "yellow",
+    "quarantined": "magenta",
+    "review": "magenta",
+    "open": "red",
+    "resolved": "green",
+    "muted": "yellow",
+}
 
 
 def as_json(answer: Any) -> None:

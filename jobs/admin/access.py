@@ -75,9 +75,11 @@ class SecretForm(ModelForm):
     """The value goes in and never comes out again."""
 
     value = forms.CharField(
-        required=False, strip=False, widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
         help_text="Set once and never shown again. Leave empty to keep the value that is stored.",
-    )  # fmt: skip
+    )
 
     class Meta:
         model = Secret

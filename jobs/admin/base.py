@@ -105,5 +105,7 @@ def each(model_admin: Any, request: HttpRequest, rows: Iterable[Any], do: Callab
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     plain = str | int | float | bool | None
-    return {name: "•••" if name in PRIVATE else value if isinstance(value, plain) else str(value)
-            for name, value in values.items()}
+    return {
+        name: "•••" if name in PRIVATE else value if isinstance(value, plain) else str(value)
+        for name, value in values.items()
+    }

@@ -20,8 +20,9 @@ from jobs.services.shown import shown_spec
 class ToolForm(ActionForm):
     """The tool for the action "escalate"."""
 
-    tool = forms.ChoiceField(required=False, choices=lambda: [("", "tool …"), *((name, name) for name in sorted(
-        registry.adapters()))])
+    tool = forms.ChoiceField(
+        required=False, choices=lambda: [("", "tool …"), *((name, name) for name in sorted(registry.adapters()))]
+    )
 
 
 class DependencyInline(TabularInline):
@@ -37,8 +38,19 @@ class DependencyInline(TabularInline):
 
 @admin.register(Job)
 class JobAdmin(Kept):
-    list_display = ("job_id", "status", "reason", "tool", "priority", "queue", "run_link", "workstream_link",
-                    "submitted_by", "created_at", "attempts_link")
+    list_display = (
+        "job_id",
+        "status",
+        "reason",
+        "tool",
+        "priority",
+        "queue",
+        "run_link",
+        "workstream_link",
+        "submitted_by",
+        "created_at",
+        "attempts_link",
+    )
     list_filter = ("status", "tool", "priority", "queue", "reason", "on_hold", "created_at")
     search_fields = ("job_id", "title", "run__run_id", "workstream__ws_id", "submitted_by")
     date_hierarchy = "created_at"
@@ -53,8 +65,15 @@ class JobAdmin(Kept):
         links = ["run_link", "workstream_link", "attempts_link", "events_link", "document"]
         hidden = {"spec", "run", "workstream", "next_command", "carried", *self.EDITABLE}
         rest = [field.name for field in Job._meta.fields if field.name not in hidden]
-        return ["job_id", "status", "reason", "summary", *self.EDITABLE, *links,
-                *(name for name in rest if name not in ("job_id", "status", "reason", "summary"))]
+        return [
+            "job_id",
+            "status",
+            "reason",
+            "summary",
+            *self.EDITABLE,
+            *links,
+            *(name for name in rest if name not in ("job_id", "status", "reason", "summary")),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         return [name for name in self.get_fields(request, obj) if name not in self.EDITABLE]
@@ -122,8 +141,20 @@ class JobAdmin(Kept):
 
 @admin.register(StepAttempt)
 class StepAttemptAdmin(ReadOnly):
-    list_display = ("id", "job_link", "number", "step_name", "status", "reason", "cause", "node", "started_at",
-                    "completed_at", "exit_code", "error_link")
+    list_display = (
+        "id",
+        "job_link",
+        "number",
+        "step_name",
+        "status",
+        "reason",
+        "cause",
+        "node",
+        "started_at",
+        "completed_at",
+        "exit_code",
+        "error_link",
+    )
     list_filter = ("status", "step_name", "reason", "node", "started_at")
     search_fields = ("job__job_id", "run__run_id", "ws_id", "marker")
     date_hierarchy = "started_at"

@@ -16,8 +16,17 @@ class RunAdmin(Kept):
     list_filter = ("status", "created_at")
     search_fields = ("run_id", "title")
     date_hierarchy = "created_at"
-    fields = ("run_id", "title", "metadata_json", "status", "created_at", "started_at", "completed_at", "updated_at",
-              "jobs_link")
+    fields = (
+        "run_id",
+        "title",
+        "metadata_json",
+        "status",
+        "created_at",
+        "started_at",
+        "completed_at",
+        "updated_at",
+        "jobs_link",
+    )
     readonly_fields = ("run_id", "status", "created_at", "started_at", "completed_at", "updated_at", "jobs_link")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
@@ -37,10 +46,29 @@ class WorkstreamAdmin(Kept):
     list_filter = ("status", "locked", "created_at")
     search_fields = ("ws_id", "run__run_id", "title")
     list_select_related = ("run",)
-    fields = ("ws_id", "run_link", "title", "depends_on", "metadata_json", "status", "locked", "locked_reason",
-              "created_at", "updated_at", "jobs_link")
-    readonly_fields = ("ws_id", "run_link", "status", "locked", "locked_reason", "created_at", "updated_at",
-                       "jobs_link")
+    fields = (
+        "ws_id",
+        "run_link",
+        "title",
+        "depends_on",
+        "metadata_json",
+        "status",
+        "locked",
+        "locked_reason",
+        "created_at",
+        "updated_at",
+        "jobs_link",
+    )
+    readonly_fields = (
+        "ws_id",
+        "run_link",
+        "status",
+        "locked",
+        "locked_reason",
+        "created_at",
+        "updated_at",
+        "jobs_link",
+    )
     actions = ("lock", "unlock")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Workstream]":

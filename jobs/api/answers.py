@@ -72,9 +72,7 @@ def _a_number(value: Any) -> Any:
 
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
-Moment = Annotated[
-    AwareDatetime, Field(strict=False), AfterValidator(_within_reach), BeforeValidator(_written_out)
-]  # fmt: skip
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_within_reach), BeforeValidator(_written_out)]
 # For whole numbers, together with Field(strict=False): 3.0 is one in JSON, true and "3" are none.
 WHOLE = BeforeValidator(_a_number)
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]

@@ -29,14 +29,25 @@ class AttemptsQuery(PageQuery):
 def list_attempts(request: HttpRequest, query: Query[AttemptsQuery]) -> Any:
     """Attempts of jobs that the caller may see, newest first."""
     rows = actor(request).attempts().select_related("job", "error")
-    wanted = {"job__job_id": query.job_id, "run_id": query.run_id, "step_name": query.tool, "status": query.status,
-              "reason": query.reason, "error__signature": query.error}
+    wanted = {
+        "job__job_id": query.job_id,
+        "run_id": query.run_id,
+        "step_name": query.tool,
+        "status": query.status,
+        "reason": query.reason,
+        "error__signature": query.error,
+    }
     rows = rows.filter(**{field: value for field, value in wanted.items() if value})
     return page(request, rows, AttemptOut, query)
 
 
-@router.get("/{attempt_id}", auth=READ, operation_id="attempts_get", summary="Look at an attempt",
-            response=answers(AttemptOut, 404))
+@router.get(
+    "/{attempt_id}",
+    auth=READ,
+    operation_id="attempts_get",
+    summary="Look at an attempt",
+    response=answers(AttemptOut, 404),
+)
 def get_attempt(request: HttpRequest, attempt_id: RowId, query: Query[Sparse]) -> Any:
     """One attempt, by its number."""
     attempt = actor(request).attempts().select_related("job", "error").filter(pk=attempt_id).first()

@@ -23,7 +23,13 @@ POLICY: dict[str, list[str]] = {
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """The operations, to read and to try."""
-    shown = {"url": reverse("api:openapi-json"), "layout": "BaseLayout", "deepLinking": True, "tryItOutEnabled": True,
-             "syntaxHighlight": False, "validatorUrl": None}
+    shown = {
+        "url": reverse("api:openapi-json"),
+        "layout": "BaseLayout",
+        "deepLinking": True,
+        "tryItOutEnabled": True,
+        "syntaxHighlight": False,
+        "validatorUrl": None,
+    }
     context = {"swagger_settings": json.dumps(shown), "api": {"title": "Engine API"}, "add_csrf": True}
     return render(request, "ninja/swagger.html", context)

@@ -71,30 +71,50 @@ def _found(request: HttpRequest, signature: str) -> ErrorRecord:
     return kind
 
 
-@router.get("/{signature}", auth=READ, operation_id="errors_get", summary="Look at a kind of error",
-            response=answers(ErrorOut, 404))
+@router.get(
+    "/{signature}",
+    auth=READ,
+    operation_id="errors_get",
+    summary="Look at a kind of error",
+    response=answers(ErrorOut, 404),
+)
 def get_error(request: HttpRequest, signature: Signature, query: Query[Sparse]) -> Any:
     """One kind of error, by its signature."""
     return one(request, _found(request, signature), ErrorOut, query.fields)
 
 
-@router.post("/{signature}/resolve", auth=OPERATE, operation_id="errors_resolve", summary="Resolve a kind of error",
-             response=answers(ErrorOut, 404))
+@router.post(
+    "/{signature}/resolve",
+    auth=OPERATE,
+    operation_id="errors_resolve",
+    summary="Resolve a kind of error",
+    response=answers(ErrorOut, 404),
+)
 def resolve(request: HttpRequest, signature: Signature) -> ErrorRecord:
     """It is mended; seen again, it comes back as regressed."""
     return controls.resolve_error(_found(request, signature), by=actor(request).name)
 
 
-@router.post("/{signature}/mute", auth=OPERATE, operation_id="errors_mute", summary="Mute a kind of error",
-             response=answers(ErrorOut, 404, body=True))
+@router.post(
+    "/{signature}/mute",
+    auth=OPERATE,
+    operation_id="errors_mute",
+    summary="Mute a kind of error",
+    response=answers(ErrorOut, 404, body=True),
+)
 def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] = None) -> ErrorRecord:
     """Keep quiet for good, until a time, or until it was seen so often again."""
     until, more = (order.until, order.more) if order else (None, None)
     return controls.mute_error(_found(request, signature), by=actor(request).name, until=until, more=more)
 
 
-@router.post("/{signature}/reopen", auth=OPERATE, operation_id="errors_reopen", summary="Reopen a kind of error",
-             response=answers(ErrorOut, 404))
+@router.post(
+    "/{signature}/reopen",
+    auth=OPERATE,
+    operation_id="errors_reopen",
+    summary="Reopen a kind of error",
+    response=answers(ErrorOut, 404),
+)
 def reopen(request: HttpRequest, signature: Signature) -> ErrorRecord:
     """It is not mended, or must not be quiet."""
     return controls.reopen_error(_found(request, signature), by=actor(request).name)

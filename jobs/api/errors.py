@@ -16,8 +16,16 @@ from jobs.errors import InvalidDocument, Refused
 
 log = logging.getLogger("engine.api")
 SOME_OF = re.compile(r"\^\(\(([a-z_|]+)\)\(,")
-CODES = {400: "bad_request", 401: "not_authenticated", 403: "not_allowed", 404: "not_found", 405: "wrong_method",
-         413: "too_large", 429: "too_many_requests", 500: "defect"}  # fmt: skip
+CODES = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "not_allowed",
+    404: "not_found",
+    405: "wrong_method",
+    413: "too_large",
+    429: "too_many_requests",
+    500: "defect",
+}
 
 
 def problem(request: HttpRequest, status: int, detail: str, code: str = "", **extra: Any) -> HttpResponse:
@@ -46,8 +54,9 @@ def refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     problems = [_item(fault) for fault in error.errors]
     count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-    return problem(request, 422, f"The request has {count}: {problems[0]['message']}", "invalid_request",
-                   problems=problems)
+    return problem(
+        request, 422, f"The request has {count}: {problems[0]['message']}", "invalid_request", problems=problems
+    )
 
 
 def _item(fault: dict[str, Any]) -> dict[str, Any]:
@@ -58,8 +67,14 @@ def _item(fault: dict[str, Any]) -> dict[str, Any]:
     message = fault["msg"]
     if words := SOME_OF.match(str((fault.get("ctx") or {}).get("pattern", ""))):
         message = f"use some of {words[1].replace('|', ', ')}; commas between"
-    return {"pointer": pointer, "message": f"{'.'.join(steps) or place}: {message}", "found": "", "allowed": "",
-            "suggestion": "", "line": None}
+    return {
+        "pointer": pointer,
+        "message": f"{'.'.join(steps) or place}: {message}",
+        "found": "",
+        "allowed": "",
+        "suggestion": "",
+        "line": None,
+    }
 
 
 def too_big(request: HttpRequest, _: RequestDataTooBig) -> HttpResponse:
@@ -92,8 +107,14 @@ def defect(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def install(api: NinjaAPI) -> None:
     handlers: dict[type[Exception], Any] = {
-        Refused: refused, ValidationError: invalid, RequestDataTooBig: too_big, AuthenticationError: unauthenticated,
-        Throttled: throttled, HttpError: http_error, Http404: missing, Exception: defect,
-    }  # fmt: skip
+        Refused: refused,
+        ValidationError: invalid,
+        RequestDataTooBig: too_big,
+        AuthenticationError: unauthenticated,
+        Throttled: throttled,
+        HttpError: http_error,
+        Http404: missing,
+        Exception: defect,
+    }
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)

@@ -36,13 +36,22 @@ def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
     """What happened to things that the caller may see, newest first."""
     rows = actor(request).events()
     kind = "event_type__startswith" if query.event_type.endswith(".") else "event_type"
-    wanted = {kind: query.event_type, "actor": query.actor, "run_id": query.run_id, "ws_id": query.workstream_id,
-              "job__job_id": query.job_id, "timestamp__gte": query.since, "timestamp__lt": query.until}
+    wanted = {
+        kind: query.event_type,
+        "actor": query.actor,
+        "run_id": query.run_id,
+        "ws_id": query.workstream_id,
+        "job__job_id": query.job_id,
+        "timestamp__gte": query.since,
+        "timestamp__lt": query.until,
+    }
     return page(request, rows.filter(**{field: value for field, value in wanted.items() if value}), EventOut, query)
 
 
 @router.get("/stream", auth=READ, operation_id="events_stream", summary="Follow the events", response=answers(str))
-def stream(request: HttpRequest, after: EventNumber | None = None, last_event_id: Header[ResumeAt | None] = None) -> Any:
+def stream(
+    request: HttpRequest, after: EventNumber | None = None, last_event_id: Header[ResumeAt | None] = None
+) -> Any:
     """Server-sent events: every change as it happens; resumes after Last-Event-ID, or after the event `after`."""
     caller = actor(request)
     if last_event_id and last_event_id.isdecimal():
@@ -63,8 +72,9 @@ def stream(request: HttpRequest, after: EventNumber | None = None, last_event_id
     return event_stream(messages())
 
 
-@router.get("/{event_id}", auth=READ, operation_id="events_get", summary="Look at an event",
-            response=answers(EventOut, 404))
+@router.get(
+    "/{event_id}", auth=READ, operation_id="events_get", summary="Look at an event", response=answers(EventOut, 404)
+)
 def get_event(request: HttpRequest, event_id: RowId, query: Query[Sparse]) -> Any:
     """One event, by its number."""
     event = actor(request).events().filter(pk=event_id).first()

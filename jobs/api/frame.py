@@ -26,6 +26,7 @@ SENTENCES = {
 @sync_and_async_middleware
 def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     if iscoroutinefunction(get_response):
+
         async def there(request: HttpRequest) -> HttpResponseBase:
             if not request.path_info.startswith(ROOT):
                 answer: Awaitable[HttpResponseBase] = get_response(request)

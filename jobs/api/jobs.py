@@ -68,17 +68,27 @@ def document_body() -> dict[str, Any]:
     """The body is the job document itself, or a list of them; Engine reads it raw, to tell lines and pointers."""
     whole = schema.load_schema()
     example = schema.examples()["aider"]
-    one_job = {"type": "object", "description": str(whole.get("description", "A job document; see schema/jobs.")),
-               "required": whole["required"], "properties": {name: {"type": "string", "minLength": 1}
-                                                             for name in ("job_id", "run_id", "workstream_id", "tool")}}
+    one_job = {
+        "type": "object",
+        "description": str(whole.get("description", "A job document; see schema/jobs.")),
+        "required": whole["required"],
+        "properties": {
+            name: {"type": "string", "minLength": 1} for name in ("job_id", "run_id", "workstream_id", "tool")
+        },
+    }
     body = {"oneOf": [one_job, {"type": "array", "items": one_job, "minItems": 1, "maxItems": MOST_DOCUMENTS}]}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": body, "example": example}}}}
 
 
-@router.post("", auth=SUBMIT, operation_id="jobs_submit", summary="Submit a job",
-             response=answers(JobDetail | list[JobOut], 404, 409, status=201, body=True), openapi_extra=document_body())
-def submit_job(request: HttpRequest, wait: Wait = 0,
-               idempotency_key: Header[IdempotencyKey | None] = None) -> Any:
+@router.post(
+    "",
+    auth=SUBMIT,
+    operation_id="jobs_submit",
+    summary="Submit a job",
+    response=answers(JobDetail | list[JobOut], 404, 409, status=201, body=True),
+    openapi_extra=document_body(),
+)
+def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: Header[IdempotencyKey | None] = None) -> Any:
     """Put a job document, or a list of up to 200 that may depend on each other, into the queue: all or none.
 
     With an Idempotency-Key the same request is done once within 24 hours; a repetition gets the first answer's jobs.
@@ -126,8 +136,14 @@ def read_documents(body: bytes) -> tuple[list[Any], str | None]:
     return document, None
 
 
-@router.post("/check", auth=SUBMIT, operation_id="jobs_check", summary="Check a job document",
-             response=answers(CheckOut, body=True), openapi_extra=document_body())
+@router.post(
+    "/check",
+    auth=SUBMIT,
+    operation_id="jobs_check",
+    summary="Check a job document",
+    response=answers(CheckOut, body=True),
+    openapi_extra=document_body(),
+)
 def check_job(request: HttpRequest) -> Any:
     """Say everything that is wrong with a document, and what is only unusual; nothing is written."""
     document, problems = schema.parse(request.body)
@@ -135,9 +151,11 @@ def check_job(request: HttpRequest) -> Any:
         return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": []}
     if isinstance(document, list):
         reports = [submit.check(item) for item in document[:MOST_DOCUMENTS]]
-        return {"ok": all(report.ok for report in reports),
-                "problems": [item.as_dict() for report in reports for item in report.problems],
-                "warnings": [item.as_dict() for report in reports for item in report.warnings]}
+        return {
+            "ok": all(report.ok for report in reports),
+            "problems": [item.as_dict() for report in reports for item in report.problems],
+            "warnings": [item.as_dict() for report in reports for item in report.warnings],
+        }
     return submit.check(document, source=request.body.decode("utf-8", "replace")).as_dict()
 
 
@@ -166,8 +184,13 @@ def _at_the_end(job: Job, wait: float) -> Job:
     return job
 
 
-@router.get("/{job_id}/document", auth=READ, operation_id="jobs_document", summary="Take the document of a job",
-            response=answers(dict[str, Any], 404))
+@router.get(
+    "/{job_id}/document",
+    auth=READ,
+    operation_id="jobs_document",
+    summary="Take the document of a job",
+    response=answers(dict[str, Any], 404),
+)
 def get_document(request: HttpRequest, job_id: Key) -> HttpResponse:
     """The document as it was submitted, with values masked that look secret."""
     job = actor(request).job(job_id)

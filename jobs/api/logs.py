@@ -76,11 +76,24 @@ def attempt_of(request: HttpRequest, job_id: str, number: int) -> StepAttempt:
     return found
 
 
-@router.get("/{job_id}/log", auth=READ, operation_id="jobs_log", summary="Take the log of a job",
-            response=answers(bytes, 404, 416),
-            openapi_extra={"parameters": [{"in": "header", "name": "Range", "required": False,
-                                           "schema": {"type": "string", "pattern": "^bytes=[0-9]*-[0-9]*$"},
-                                           "description": "A range of bytes; the answer is a 206."}]})
+@router.get(
+    "/{job_id}/log",
+    auth=READ,
+    operation_id="jobs_log",
+    summary="Take the log of a job",
+    response=answers(bytes, 404, 416),
+    openapi_extra={
+        "parameters": [
+            {
+                "in": "header",
+                "name": "Range",
+                "required": False,
+                "schema": {"type": "string", "pattern": "^bytes=[0-9]*-[0-9]*$"},
+                "description": "A range of bytes; the answer is a 206.",
+            }
+        ]
+    },
+)
 def log(request: HttpRequest, job_id: Key, attempt: Number = 0) -> Any:
     """The bytes as the tool wrote them, or a range of them; secrets are masked before they reach the disk."""
     found = attempt_of(request, job_id, attempt)
@@ -96,8 +109,9 @@ def log(request: HttpRequest, job_id: Key, attempt: Number = 0) -> Any:
             refusal = problem(request, 416, f"The log has {size} bytes.", "no_such_range")
             refusal["Content-Range"] = f"bytes */{size}"
             return refusal
-    response = StreamingHttpResponse(log_bytes.pieces(found, start, end), status=206 if partial else 200,
-                                     content_type="text/plain; charset=utf-8")
+    response = StreamingHttpResponse(
+        log_bytes.pieces(found, start, end), status=206 if partial else 200, content_type="text/plain; charset=utf-8"
+    )
     response["Accept-Ranges"] = "bytes"
     response["Content-Length"] = str(end - start)
     response["Content-Encoding"] = "identity"  # a compressed range would not be the range that was asked for
@@ -108,28 +122,46 @@ def log(request: HttpRequest, job_id: Key, attempt: Number = 0) -> Any:
     return response
 
 
-@router.get("/{job_id}/log/lines", auth=READ, operation_id="jobs_log_lines", summary="Read lines of a log",
-            response=answers(LinesOut, 404))
+@router.get(
+    "/{job_id}/log/lines",
+    auth=READ,
+    operation_id="jobs_log_lines",
+    summary="Read lines of a log",
+    response=answers(LinesOut, 404),
+)
 def lines(request: HttpRequest, job_id: Key, query: Query[LinesQuery]) -> Any:
     """A window of up to 2,000 lines; without `first`, the last ones."""
     attempt = attempt_of(request, job_id, query.attempt)
     opened = logs.open_log(attempt)
     found = opened.lines(query.first, query.count) if query.first else opened.tail(query.count)
     return {
-        "attempt": attempt.number, "lines": [_shown(line) for line in found], "lines_total": opened.lines_total,
-        "bytes_total": opened.size, "complete": opened.complete, "final": attempt.is_final,
-    }  # fmt: skip
+        "attempt": attempt.number,
+        "lines": [_shown(line) for line in found],
+        "lines_total": opened.lines_total,
+        "bytes_total": opened.size,
+        "complete": opened.complete,
+        "final": attempt.is_final,
+    }
 
 
 def _shown(line: Any) -> dict[str, Any]:
     raw = getattr(line, "raw", None)
     text = raw.decode("utf-8", "replace") if raw is not None else str(line.text)
-    return {"number": getattr(line, "number", 0) or getattr(line, "line", 0), "text": text,
-            "time": getattr(line, "time", None), "cut": bool(getattr(line, "cut", False))}
+    return {
+        "number": getattr(line, "number", 0) or getattr(line, "line", 0),
+        "text": text,
+        "time": getattr(line, "time", None),
+        "cut": bool(getattr(line, "cut", False)),
+    }
 
 
-@router.get("/{job_id}/log/search", auth=READ, operation_id="jobs_log_search", summary="Search a log",
-            response=answers(HitsOut, 404))
+@router.get(
+    "/{job_id}/log/search",
+    auth=READ,
+    operation_id="jobs_log_search",
+    summary="Search a log",
+    response=answers(HitsOut, 404),
+)
 def search(request: HttpRequest, job_id: Key, query: Query[SearchQuery]) -> Any:
     """Count the lines that hold a text, or that a regular expression finds, and show the first ones."""
     attempt = attempt_of(request, job_id, query.attempt)
@@ -137,14 +169,28 @@ def search(request: HttpRequest, job_id: Key, query: Query[SearchQuery]) -> Any:
         result = logs.open_log(attempt).search(query.q, query.regex, query.limit, 2.0)
     except (ValueError, re.error) as fault:
         raise InvalidDocument(f"The regular expression is none: {fault}") from None
-    return {"attempt": attempt.number, "total": result.total, "complete": result.complete,
-            "hits": [_shown(hit) for hit in result.hits]}
+    return {
+        "attempt": attempt.number,
+        "total": result.total,
+        "complete": result.complete,
+        "hits": [_shown(hit) for hit in result.hits],
+    }
 
 
-@router.get("/{job_id}/log/stream", auth=READ, operation_id="jobs_log_stream", summary="Follow a log",
-            response=answers(str, 404))
-def stream(request: HttpRequest, job_id: Key, attempt: Number = 0, line: Annotated[int, Field(ge=0, le=2**53)] = 0,
-           last_event_id: Header[ResumeAt | None] = None) -> Any:
+@router.get(
+    "/{job_id}/log/stream",
+    auth=READ,
+    operation_id="jobs_log_stream",
+    summary="Follow a log",
+    response=answers(str, 404),
+)
+def stream(
+    request: HttpRequest,
+    job_id: Key,
+    attempt: Number = 0,
+    line: Annotated[int, Field(ge=0, le=2**53)] = 0,
+    last_event_id: Header[ResumeAt | None] = None,
+) -> Any:
     """Server-sent events: `attempt`, `lines` and, last, `end`; from the first line of the first attempt on.
 
     Resumes after Last-Event-ID, or after `attempt` and `line`.

@@ -18,19 +18,25 @@ HEADERS = {
     "X-Request-ID": "Names the request in Engine's log.",
 }
 REFUSALS = {
-    400: "The body is not JSON.", 401: "No valid token or session.", 403: "The caller lacks the permission.",
-    404: "There is none, or none that the caller may see.", 409: "The state of things forbids it; the detail says why.",
-    413: "The request is too large.", 416: "The log has no such bytes.",
+    400: "The body is not JSON.",
+    401: "No valid token or session.",
+    403: "The caller lacks the permission.",
+    404: "There is none, or none that the caller may see.",
+    409: "The state of things forbids it; the detail says why.",
+    413: "The request is too large.",
+    416: "The log has no such bytes.",
     422: "The request breaks a rule; `problems` names each fault.",
-    429: "Too many requests; Retry-After says how long to wait.", 500: "A defect; the request id finds it in the log.",
-}  # fmt: skip
+    429: "Too many requests; Retry-After says how long to wait.",
+    500: "A defect; the request id finds it in the log.",
+}
 RAW = {"jobs_log": "text/plain", "jobs_log_stream": "text/event-stream", "events_stream": "text/event-stream"}
 SPARSE = "With the parameter `fields`, only the fields named there are present."
 
 
 class EngineAPI(NinjaAPI):
-    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
-                           ) -> OpenAPISchema:
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
         document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         scopes = {name: scope_of(operation) for name, operation in self.operations().items()}
         sparse: set[str] = set()
@@ -67,8 +73,10 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     if kind := RAW.get(operation["operationId"]):
         operation["responses"][200]["content"] = {kind: {"schema": {"type": "string"}}}
     if operation["operationId"] == "jobs_log":
-        operation["responses"][206] = {"description": "The range that was asked for.",
-                                       "content": operation["responses"][200]["content"]}
+        operation["responses"][206] = {
+            "description": "The range that was asked for.",
+            "content": operation["responses"][200]["content"],
+        }
     for status, answer in operation["responses"].items():
         code = int(status)
         if code >= 400:
@@ -110,4 +118,3 @@ def new_api() -> EngineAPI:
         docs_decorator=readers_only,
         throttle=Rate(),
     )
-

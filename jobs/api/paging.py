@@ -44,8 +44,9 @@ def page(request: HttpRequest, rows: "QuerySet[_Row]", shape: type[Schema], quer
     return listing(request, shown, shape, query.fields, cursor)
 
 
-def listing(request: HttpRequest, rows: Sequence[Any], shape: type[Schema], fields: str = "",
-            cursor: str | None = None) -> Any:
+def listing(
+    request: HttpRequest, rows: Sequence[Any], shape: type[Schema], fields: str = "", cursor: str | None = None
+) -> Any:
     if not fields:
         return {"items": list(rows), "next": cursor}  # Ninja shapes the rows
     names = names_of(fields, shape)
@@ -75,5 +76,3 @@ def _closed(pk: int) -> str:
 
 def _opened(cursor: str) -> int:
     return int(cursor[1:], 16)
-
-

@@ -45,12 +45,16 @@ def all_queues() -> list[dict[str, Any]]:
     names = {*settings.ENGINE_QUEUES, *rows, *queued, *waiting, *running, *(q for node in nodes for q in node.queues)}
     return [
         {
-            "name": name, "queued": queued.get(name, 0), "waiting": waiting.get(name, 0),
-            "running": running.get(name, 0), "workers": [node.name for node in nodes if name in node.queues],
+            "name": name,
+            "queued": queued.get(name, 0),
+            "waiting": waiting.get(name, 0),
+            "running": running.get(name, 0),
+            "workers": [node.name for node in nodes if name in node.queues],
             **{field: getattr(rows.get(name, UNSET), field) for field in ("paused", "paused_reason", "limit")},
         }
-        for name in sorted(names) if not name.startswith("here:")
-    ]  # fmt: skip
+        for name in sorted(names)
+        if not name.startswith("here:")
+    ]
 
 
 def one_queue(name: str) -> dict[str, Any]:
@@ -58,8 +62,16 @@ def one_queue(name: str) -> dict[str, Any]:
         if queue["name"] == name:
             return queue
     if Job.objects.filter(queue=name).exists():
-        return {"name": name, "paused": False, "paused_reason": "", "limit": None, "queued": 0, "waiting": 0,
-                "running": 0, "workers": []}
+        return {
+            "name": name,
+            "paused": False,
+            "paused_reason": "",
+            "limit": None,
+            "queued": 0,
+            "waiting": 0,
+            "running": 0,
+            "workers": [],
+        }
     raise NotFound(f"There is no queue {name}.")
 
 
@@ -75,24 +87,35 @@ def get_queue(request: HttpRequest, name: Name) -> Any:
     return one_queue(name)
 
 
-@router.post("/{name}/pause", auth=OPERATE, operation_id="queues_pause", summary="Pause a queue",
-             response=answers(QueueOut, body=True))
+@router.post(
+    "/{name}/pause",
+    auth=OPERATE,
+    operation_id="queues_pause",
+    summary="Pause a queue",
+    response=answers(QueueOut, body=True),
+)
 def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) -> Any:
     """Start no more of its jobs; a queue may be paused before its first job comes."""
     controls.pause_queue(name, by=actor(request).name, reason=order.reason if order else "")
     return one_queue(name)
 
 
-@router.post("/{name}/resume", auth=OPERATE, operation_id="queues_resume", summary="Resume a queue",
-             response=answers(QueueOut))
+@router.post(
+    "/{name}/resume", auth=OPERATE, operation_id="queues_resume", summary="Resume a queue", response=answers(QueueOut)
+)
 def resume(request: HttpRequest, name: Name) -> Any:
     """Start its jobs again."""
     controls.resume_queue(name, by=actor(request).name)
     return one_queue(name)
 
 
-@router.post("/{name}/limit", auth=OPERATE, operation_id="queues_limit", summary="Limit a queue",
-             response=answers(QueueOut, body=True))
+@router.post(
+    "/{name}/limit",
+    auth=OPERATE,
+    operation_id="queues_limit",
+    summary="Limit a queue",
+    response=answers(QueueOut, body=True),
+)
 def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     """Set how many of its jobs may run at once."""
     controls.limit_queue(name, order.limit, by=actor(request).name)

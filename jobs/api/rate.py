@@ -29,7 +29,9 @@ class Rate(BaseThrottle):
             used = 1
         reset = max(1, int((window + 1) * WINDOW_S - now))
         request.rate_headers = {  # type: ignore[attr-defined]
-            "RateLimit-Limit": str(limit), "RateLimit-Remaining": str(max(0, limit - used)),
-            "RateLimit-Reset": str(reset), **({"Retry-After": str(reset)} if used > limit else {}),
-        }  # fmt: skip
+            "RateLimit-Limit": str(limit),
+            "RateLimit-Remaining": str(max(0, limit - used)),
+            "RateLimit-Reset": str(reset),
+            **({"Retry-After": str(reset)} if used > limit else {}),
+        }
         return used <= limit

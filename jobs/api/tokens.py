@@ -84,8 +84,13 @@ def list_tokens(request: HttpRequest, query: Query[PageQuery]) -> Any:
     return page(request, _seen(actor(request)), TokenOut, query)
 
 
-@router.post("", auth=READ, operation_id="tokens_create", summary="Make a token",
-             response=answers(NewToken, 409, status=201, body=True))
+@router.post(
+    "",
+    auth=READ,
+    operation_id="tokens_create",
+    summary="Make a token",
+    response=answers(NewToken, 409, status=201, body=True),
+)
 def create(request: HttpRequest, order: TokenIn) -> Any:
     """Make a token. The answer shows it, and nothing will again."""
     caller = _person(request)
@@ -96,8 +101,13 @@ def create(request: HttpRequest, order: TokenIn) -> Any:
     return response
 
 
-@router.post("/{token_id}/revoke", auth=READ, operation_id="tokens_revoke", summary="Revoke a token",
-             response=answers(TokenOut, 404, 409))
+@router.post(
+    "/{token_id}/revoke",
+    auth=READ,
+    operation_id="tokens_revoke",
+    summary="Revoke a token",
+    response=answers(TokenOut, 404, 409),
+)
 def revoke(request: HttpRequest, token_id: RowId) -> ApiToken:
     """End a token at once."""
     caller = _person(request)

@@ -66,15 +66,25 @@ def all_tools() -> list[dict[str, Any]]:
     found = []
     for name, adapter in sorted(registry.adapters().items()):
         info, control = adapter.get_tool_info(), controls_by_name.get(name) or ToolControl(name=name)
-        found.append({
-            "name": name, "capabilities": list(info.get("capabilities", [])), "running": running.get(name, 0),
-            "executables": list(info.get("executables", [])), "available_here": bool(info.get("available", True)),
-            "path": str(info.get("path", "")), "queued": queued.get(name, 0),
-            "available_on": [node.name for node in nodes if (node.tools.get(name) or {}).get("available")],
-            "paused": control.paused, "paused_reason": control.paused_reason, "limit": control.limit,
-            "circuit": control.circuit, "failures": control.failures, "retry_at": control.retry_at,
-            "last_failure": control.last_failure,
-        })  # fmt: skip
+        found.append(
+            {
+                "name": name,
+                "capabilities": list(info.get("capabilities", [])),
+                "running": running.get(name, 0),
+                "executables": list(info.get("executables", [])),
+                "available_here": bool(info.get("available", True)),
+                "path": str(info.get("path", "")),
+                "queued": queued.get(name, 0),
+                "available_on": [node.name for node in nodes if (node.tools.get(name) or {}).get("available")],
+                "paused": control.paused,
+                "paused_reason": control.paused_reason,
+                "limit": control.limit,
+                "circuit": control.circuit,
+                "failures": control.failures,
+                "retry_at": control.retry_at,
+                "last_failure": control.last_failure,
+            }
+        )
     return found
 
 
@@ -97,8 +107,13 @@ def get_tool(request: HttpRequest, name: Name) -> Any:
     return one_tool(name)
 
 
-@router.post("/{name}/pause", auth=OPERATE, operation_id="tools_pause", summary="Pause a tool",
-             response=answers(ToolOut, 404, body=True))
+@router.post(
+    "/{name}/pause",
+    auth=OPERATE,
+    operation_id="tools_pause",
+    summary="Pause a tool",
+    response=answers(ToolOut, 404, body=True),
+)
 def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) -> Any:
     """Start no more of its jobs; what runs goes on."""
     one_tool(name)
@@ -106,8 +121,9 @@ def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) 
     return one_tool(name)
 
 
-@router.post("/{name}/resume", auth=OPERATE, operation_id="tools_resume", summary="Resume a tool",
-             response=answers(ToolOut, 404))
+@router.post(
+    "/{name}/resume", auth=OPERATE, operation_id="tools_resume", summary="Resume a tool", response=answers(ToolOut, 404)
+)
 def resume(request: HttpRequest, name: Name) -> Any:
     """Start its jobs again."""
     one_tool(name)
@@ -115,8 +131,13 @@ def resume(request: HttpRequest, name: Name) -> Any:
     return one_tool(name)
 
 
-@router.post("/{name}/limit", auth=OPERATE, operation_id="tools_limit", summary="Limit a tool",
-             response=answers(ToolOut, 404, body=True))
+@router.post(
+    "/{name}/limit",
+    auth=OPERATE,
+    operation_id="tools_limit",
+    summary="Limit a tool",
+    response=answers(ToolOut, 404, body=True),
+)
 def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     """Set how many of its jobs may run at once."""
     one_tool(name)
@@ -124,8 +145,13 @@ def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     return one_tool(name)
 
 
-@router.post("/{name}/close-circuit", auth=OPERATE, operation_id="tools_close_circuit", summary="Trust a tool again",
-             response=answers(ToolOut, 404))
+@router.post(
+    "/{name}/close-circuit",
+    auth=OPERATE,
+    operation_id="tools_close_circuit",
+    summary="Trust a tool again",
+    response=answers(ToolOut, 404),
+)
 def close_circuit(request: HttpRequest, name: Name) -> Any:
     """Close its circuit breaker by hand."""
     one_tool(name)
@@ -133,8 +159,9 @@ def close_circuit(request: HttpRequest, name: Name) -> Any:
     return one_tool(name)
 
 
-@router.post("/{name}/try", auth=OPERATE, operation_id="tools_try", summary="Try a tool now",
-             response=answers(ToolOut, 404))
+@router.post(
+    "/{name}/try", auth=OPERATE, operation_id="tools_try", summary="Try a tool now", response=answers(ToolOut, 404)
+)
 def try_now(request: HttpRequest, name: Name) -> Any:
     """Let one trial start although its circuit is open."""
     one_tool(name)

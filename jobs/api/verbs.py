@@ -48,8 +48,13 @@ class ReviewIn(Order):
     message: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")] = ""
 
 
-@router.post("/{job_id}/cancel", auth=SUBMIT, operation_id="jobs_cancel", summary="Cancel a job",
-             response=answers(JobDetail, 404, 409, body=True))
+@router.post(
+    "/{job_id}/cancel",
+    auth=SUBMIT,
+    operation_id="jobs_cancel",
+    summary="Cancel a job",
+    response=answers(JobDetail, 404, 409, body=True),
+)
 def cancel(request: HttpRequest, job_id: Key, order: Body[CancelIn | None] = None) -> Job:
     """Stop a job. A running one is `cancelling` until its processes are gone; asking twice is no error."""
     caller = actor(request)
@@ -57,8 +62,13 @@ def cancel(request: HttpRequest, job_id: Key, order: Body[CancelIn | None] = Non
     return actions.cancel(job, by=caller.name, grace_s=order.grace_seconds if order else None)
 
 
-@router.post("/{job_id}/retry", auth=SUBMIT, operation_id="jobs_retry", summary="Retry a job",
-             response=answers(JobDetail, 404, 409, body=True))
+@router.post(
+    "/{job_id}/retry",
+    auth=SUBMIT,
+    operation_id="jobs_retry",
+    summary="Retry a job",
+    response=answers(JobDetail, 404, 409, body=True),
+)
 def retry(request: HttpRequest, job_id: Key, order: Body[RetryIn | None] = None) -> Job:
     """Make a new attempt now, with a fresh budget and, if given, another command."""
     caller = actor(request)
@@ -67,8 +77,13 @@ def retry(request: HttpRequest, job_id: Key, order: Body[RetryIn | None] = None)
     return actions.retry(job, by=caller.name, command=command)
 
 
-@router.post("/{job_id}/escalate", auth=SUBMIT, operation_id="jobs_escalate", summary="Escalate a job",
-             response=answers(JobDetail, 404, 409, body=True))
+@router.post(
+    "/{job_id}/escalate",
+    auth=SUBMIT,
+    operation_id="jobs_escalate",
+    summary="Escalate a job",
+    response=answers(JobDetail, 404, 409, body=True),
+)
 def escalate(request: HttpRequest, order: EscalateIn, job_id: Key) -> Job:
     """Let another tool try, told what the last attempt met."""
     caller = actor(request)
@@ -77,29 +92,45 @@ def escalate(request: HttpRequest, order: EscalateIn, job_id: Key) -> Job:
     return actions.escalate(job, by=caller.name, tool=order.tool, command=command)
 
 
-@router.post("/{job_id}/hold", auth=SUBMIT, operation_id="jobs_hold", summary="Hold a job",
-             response=answers(JobDetail, 404, 409))
+@router.post(
+    "/{job_id}/hold", auth=SUBMIT, operation_id="jobs_hold", summary="Hold a job", response=answers(JobDetail, 404, 409)
+)
 def hold(request: HttpRequest, job_id: Key) -> Job:
     """Keep a job that has not started from starting until it is released."""
     return _plain(request, job_id, "hold", actions.hold)
 
 
-@router.post("/{job_id}/release", auth=SUBMIT, operation_id="jobs_release", summary="Release a job",
-             response=answers(JobDetail, 404, 409))
+@router.post(
+    "/{job_id}/release",
+    auth=SUBMIT,
+    operation_id="jobs_release",
+    summary="Release a job",
+    response=answers(JobDetail, 404, 409),
+)
 def release(request: HttpRequest, job_id: Key) -> Job:
     """Let go of a held or quarantined job."""
     return _plain(request, job_id, "release", actions.release)
 
 
-@router.post("/{job_id}/close", auth=SUBMIT, operation_id="jobs_close", summary="Close a quarantined job",
-             response=answers(JobDetail, 404, 409))
+@router.post(
+    "/{job_id}/close",
+    auth=SUBMIT,
+    operation_id="jobs_close",
+    summary="Close a quarantined job",
+    response=answers(JobDetail, 404, 409),
+)
 def close(request: HttpRequest, job_id: Key) -> Job:
     """Accept that a quarantined job failed."""
     return _plain(request, job_id, "close", actions.close)
 
 
-@router.post("/{job_id}/review", auth=REVIEW, operation_id="jobs_review", summary="Judge a job in review",
-             response=answers(JobDetail, 404, 409, body=True))
+@router.post(
+    "/{job_id}/review",
+    auth=REVIEW,
+    operation_id="jobs_review",
+    summary="Judge a job in review",
+    response=answers(JobDetail, 404, 409, body=True),
+)
 def review(request: HttpRequest, order: ReviewIn, job_id: Key) -> Job:
     """Approve it, reject it, or ask for changes: then a new attempt is told the message."""
     caller = actor(request)
@@ -142,8 +173,9 @@ class BulkOut(Schema):
     results: list[BulkResult]
 
 
-@router.post("/bulk", auth=SUBMIT, operation_id="jobs_bulk", summary="Act on many jobs",
-             response=answers(BulkOut, body=True))
+@router.post(
+    "/bulk", auth=SUBMIT, operation_id="jobs_bulk", summary="Act on many jobs", response=answers(BulkOut, body=True)
+)
 def bulk(request: HttpRequest, order: BulkIn) -> Any:
     """Do one verb to up to 1,000 jobs, named by ids or by the filter of the list."""
     caller = actor(request)
@@ -160,8 +192,13 @@ def bulk(request: HttpRequest, order: BulkIn) -> Any:
             raise InvalidDocument(f"The filter names more than {MOST:,} jobs; narrow it.")
     results = [_try(caller, order, job_id) for job_id in ids]
     done = sum(result["ok"] for result in results)
-    return {"verb": order.verb, "dry_run": order.dry_run, "done": done, "refused": len(results) - done,
-            "results": results}
+    return {
+        "verb": order.verb,
+        "dry_run": order.dry_run,
+        "done": done,
+        "refused": len(results) - done,
+        "results": results,
+    }
 
 
 def _try(caller: Actor, order: BulkIn, job_id: str) -> dict[str, Any]:
@@ -171,8 +208,13 @@ def _try(caller: Actor, order: BulkIn, job_id: str) -> dict[str, Any]:
         status = job.status
         caller.require_to(order.verb, job)
         actions.require_possible(order.verb, job) if order.dry_run else _do(caller, order, job)
-        return {"job_id": job_id, "ok": True, "status": status if order.dry_run else _status(job), "code": "",
-                "detail": ""}
+        return {
+            "job_id": job_id,
+            "ok": True,
+            "status": status if order.dry_run else _status(job),
+            "code": "",
+            "detail": "",
+        }
     except Refused as refusal:
         return {"job_id": job_id, "ok": False, "status": status, "code": refusal.code, "detail": refusal.message}
 
@@ -185,9 +227,12 @@ def _do(caller: Actor, order: BulkIn, job: Job) -> None:
 
 
 PLAIN: dict[str, Callable[..., Job]] = {
-    "cancel": actions.cancel, "retry": actions.retry, "hold": actions.hold, "release": actions.release,
+    "cancel": actions.cancel,
+    "retry": actions.retry,
+    "hold": actions.hold,
+    "release": actions.release,
     "close": actions.close,
-}  # fmt: skip
+}
 
 
 def _status(job: Job) -> str:

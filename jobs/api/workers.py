@@ -58,29 +58,45 @@ def _found(row_id: int) -> Node:
     return node
 
 
-@router.get("/{worker_id}", auth=READ, operation_id="workers_get", summary="Look at a worker",
-            response=answers(WorkerOut, 404))
+@router.get(
+    "/{worker_id}", auth=READ, operation_id="workers_get", summary="Look at a worker", response=answers(WorkerOut, 404)
+)
 def get_worker(request: HttpRequest, worker_id: RowId) -> Node:
     """One worker host, by its number."""
     return _found(worker_id)
 
 
-@router.post("/{worker_id}/drain", auth=OPERATE, operation_id="workers_drain", summary="Drain a worker",
-             response=answers(WorkerOut, 404))
+@router.post(
+    "/{worker_id}/drain",
+    auth=OPERATE,
+    operation_id="workers_drain",
+    summary="Drain a worker",
+    response=answers(WorkerOut, 404),
+)
 def drain(request: HttpRequest, worker_id: RowId) -> Node:
     """Finish what it runs and claim nothing more."""
     return controls.drain_node(_found(worker_id), by=actor(request).name)
 
 
-@router.post("/{worker_id}/resume", auth=OPERATE, operation_id="workers_resume", summary="Resume a worker",
-             response=answers(WorkerOut, 404))
+@router.post(
+    "/{worker_id}/resume",
+    auth=OPERATE,
+    operation_id="workers_resume",
+    summary="Resume a worker",
+    response=answers(WorkerOut, 404),
+)
 def resume(request: HttpRequest, worker_id: RowId) -> Node:
     """Claim jobs again."""
     return controls.drain_node(_found(worker_id), by=actor(request).name, draining=False)
 
 
-@router.delete("/{worker_id}", auth=OPERATE, operation_id="workers_forget", summary="Forget a worker",
-               response=answers(None, 404, 409, status=204))
+@router.delete(
+    "/{worker_id}",
+    auth=OPERATE,
+    operation_id="workers_forget",
+    summary="Forget a worker",
+    response=answers(None, 404, 409, status=204),
+)
 def forget(request: HttpRequest, worker_id: RowId) -> Status[None]:
     """Delete the row of a worker that has stopped."""
     controls.forget_node(_found(worker_id), by=actor(request).name)

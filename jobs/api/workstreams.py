@@ -51,8 +51,9 @@ class LockIn(Order):
     reason: str = Field("", max_length=200, pattern=r"^[^\x00]*$")
 
 
-@router.get("", auth=READ, operation_id="workstreams_list", summary="List workstreams",
-            response=answers(Page[WorkstreamOut]))
+@router.get(
+    "", auth=READ, operation_id="workstreams_list", summary="List workstreams", response=answers(Page[WorkstreamOut])
+)
 def list_workstreams(request: HttpRequest, query: Query[WorkstreamsQuery]) -> Any:
     """Workstreams that the caller may see, newest first; one name may come back in several runs."""
     rows = actor(request).workstreams()
@@ -72,23 +73,38 @@ def _found(request: HttpRequest, row_id: int) -> Workstream:
     return row
 
 
-@router.get("/{row_id}", auth=READ, operation_id="workstreams_get", summary="Look at a workstream",
-            response=answers(WorkstreamOut, 404))
+@router.get(
+    "/{row_id}",
+    auth=READ,
+    operation_id="workstreams_get",
+    summary="Look at a workstream",
+    response=answers(WorkstreamOut, 404),
+)
 def get_workstream(request: HttpRequest, row_id: RowId, query: Query[Sparse]) -> Any:
     """One workstream, by its number."""
     return one(request, _found(request, row_id), WorkstreamOut, query.fields)
 
 
-@router.post("/{row_id}/lock", auth=OPERATE, operation_id="workstreams_lock", summary="Lock a workstream",
-             response=answers(WorkstreamOut, 404, body=True))
+@router.post(
+    "/{row_id}/lock",
+    auth=OPERATE,
+    operation_id="workstreams_lock",
+    summary="Lock a workstream",
+    response=answers(WorkstreamOut, 404, body=True),
+)
 def lock(request: HttpRequest, row_id: RowId, order: Body[LockIn | None] = None) -> Workstream:
     """Take no new jobs for this line of work, whatever run they name, until it is unlocked."""
     reason = order.reason if order else ""
     return controls.lock_workstream(_found(request, row_id), by=actor(request).name, reason=reason)
 
 
-@router.post("/{row_id}/unlock", auth=OPERATE, operation_id="workstreams_unlock", summary="Unlock a workstream",
-             response=answers(WorkstreamOut, 404))
+@router.post(
+    "/{row_id}/unlock",
+    auth=OPERATE,
+    operation_id="workstreams_unlock",
+    summary="Unlock a workstream",
+    response=answers(WorkstreamOut, 404),
+)
 def unlock(request: HttpRequest, row_id: RowId) -> Workstream:
     """Take jobs again."""
     return controls.unlock_workstream(_found(request, row_id), by=actor(request).name)

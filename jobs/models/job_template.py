@@ -10,7 +10,9 @@ class JobTemplate(models.Model):
     title = models.CharField(max_length=200)
     description = models.CharField(max_length=500, blank=True)
     document = models.JSONField()
-    repo_key = models.CharField(max_length=500, blank=True, help_text="its repository: who may not see it, sees no template")
+    repo_key = models.CharField(
+        max_length=500, blank=True, help_text="its repository: who may not see it, sees no template"
+    )
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="job_templates")
     shared = models.BooleanField(default=False, help_text="everybody may start from it")
     created_at = models.DateTimeField(default=timezone.now)

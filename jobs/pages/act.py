@@ -26,8 +26,14 @@ def act(request: Visit, job_id: str, verb: str) -> HttpResponse:
     if request.method == "POST":
         return _do(request, job, what)
     command = json.dumps(job.next_command or job.spec.get("command") or {}, indent=1, ensure_ascii=False)
-    context = {"job": job, "command": command, "verb": what, "tools": _tools(job), "tab": request.GET.get("tab", "summary"),
-               "dialog": is_htmx(request)}
+    context = {
+        "job": job,
+        "command": command,
+        "verb": what,
+        "tools": _tools(job),
+        "tab": request.GET.get("tab", "summary"),
+        "dialog": is_htmx(request),
+    }
     return render(request, "jobs/_confirm.html" if is_htmx(request) else "jobs/confirm.html", context)
 
 

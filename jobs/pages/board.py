@@ -13,11 +13,23 @@ from jobs.pages import words
 from jobs.states import JobStatus
 
 _S = JobStatus
-LANES = (("waiting", "Waiting"), ("running", "Running"), ("retrying", "Fixing"), ("review", "Review"),
-         ("completed", "Done"), ("failed", "Failed"))  # fmt: skip
+LANES = (
+    ("waiting", "Waiting"),
+    ("running", "Running"),
+    ("retrying", "Fixing"),
+    ("review", "Review"),
+    ("completed", "Done"),
+    ("failed", "Failed"),
+)
 NAMES = dict(LANES)
-SAID = {"waiting": "waiting", "running": "running", "retrying": "fixing", "review": "in review", "completed": "done",
-        "failed": "failed"}
+SAID = {
+    "waiting": "waiting",
+    "running": "running",
+    "retrying": "fixing",
+    "review": "in review",
+    "completed": "done",
+    "failed": "failed",
+}
 ORDER = ("completed", "running", "retrying", "review", "failed", "waiting")  # of the segments in a bar
 BAD = {_S.FAILED, _S.TIMEOUT, _S.REJECTED, _S.BLOCKED}
 DONE_SHOWN = 10
@@ -103,7 +115,8 @@ def _link(cards: dict[int, Card], jobs: Sequence[Job]) -> None:
     """Who needs whom, from the dependencies of jobs and from what the workstreams name themselves."""
     of_job = {job.pk: job.workstream_id for job in jobs}
     rows = Dependency.objects.filter(job__run_id__in={job.run_id for job in jobs}).values_list(
-        "job_id", "needs_id", "needs_workstream_id")
+        "job_id", "needs_id", "needs_workstream_id"
+    )
     pairs = [(of_job.get(job), of_job.get(needs) if needs else stream) for job, needs, stream in rows[:10_000]]
     by_name = {card.name: pk for pk, card in cards.items()}
     pairs += [(pk, by_name.get(str(name))) for pk, card in cards.items() for name in card.stream.depends_on]
@@ -134,8 +147,9 @@ def lanes(cards: dict[int, Card]) -> list[dict[str, object]]:
         if lane == "completed":
             inside.sort(key=lambda card: card.finished_at or db.now(), reverse=True)
         shown = inside[:DONE_SHOWN] if lane == "completed" else inside
-        found.append({"lane": lane, "name": name, "cards": shown, "count": len(inside),
-                      "more": len(inside) - len(shown)})
+        found.append(
+            {"lane": lane, "name": name, "cards": shown, "count": len(inside), "more": len(inside) - len(shown)}
+        )
     return found
 
 

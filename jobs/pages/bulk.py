@@ -28,12 +28,20 @@ def bulk(request: Visit) -> HttpResponse:
     if verb is None or verb.name not in BULK or not jobs:
         return redirect("jobs")
     if verb.name in ASK_FIRST and not request.POST.get("sure"):
-        return render(request, "jobs/bulk_confirm.html", {
-            "verb": verb, "jobs": jobs, "tools": sorted(registry.adapters()), "post": request.POST, "most": MOST})
+        return render(
+            request,
+            "jobs/bulk_confirm.html",
+            {"verb": verb, "jobs": jobs, "tools": sorted(registry.adapters()), "post": request.POST, "most": MOST},
+        )
     results = [_one(verb.name, job, request.actor, request.POST) for job in jobs]
     done = sum(result["done"] for result in results)
-    request.session["bulk"] = {"results": results, "done": done, "skipped": len(results) - done, "past": verb.past,
-                               "query": request.POST.get("query", "")[:2000]}
+    request.session["bulk"] = {
+        "results": results,
+        "done": done,
+        "skipped": len(results) - done,
+        "past": verb.past,
+        "query": request.POST.get("query", "")[:2000],
+    }
     return see("jobs-bulk")
 
 

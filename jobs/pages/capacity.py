@@ -34,11 +34,19 @@ def tool_rows(actor: Actor) -> list[dict[str, Any]]:
     """Every adapter, with its last day: a failing test is a success of the tool that ran it."""
     known, times = registry.adapters(), usual()
     load = {row["tool"]: row for row in loads(tallies(actor))}
-    ended = {row["step_name"]: row for row in actor.attempts().filter(completed_at__gte=db.now() - DAY).values(
-        "step_name").annotate(
+    ended = {
+        row["step_name"]: row
+        for row in actor.attempts()
+        .filter(completed_at__gte=db.now() - DAY)
+        .values("step_name")
+        .annotate(
             good=Count("pk", filter=Q(status=AttemptStatus.COMPLETED) | Q(reason="tests_failed")),
-            bad=Count("pk", filter=Q(status__in=(AttemptStatus.FAILED, AttemptStatus.TIMEOUT))
-                      & ~Q(reason="tests_failed"))).order_by()}
+            bad=Count(
+                "pk", filter=Q(status__in=(AttemptStatus.FAILED, AttemptStatus.TIMEOUT)) & ~Q(reason="tests_failed")
+            ),
+        )
+        .order_by()
+    }
     nodes = [worker.node for worker in workers_now() if worker.reachable]
     rows = []
     for name in sorted({*known, *load}):
@@ -46,12 +54,21 @@ def tool_rows(actor: Actor) -> list[dict[str, Any]]:
         state = load.get(name, {"running": 0, "queued": 0, "limit": None, "control": None, "oldest": None})
         success = rate(done_["good"], done_["bad"])
         versions = {str(node.tools[name].get("version") or "") for node in nodes if _has(node, name)} - {""}
-        rows.append({
-            "name": name, "adapter": known.get(name), "success": success, "ended": done_["good"] + done_["bad"],
-            "usual": times.get(name), "health": health(state["control"], success), **state,
-            "slots": slots(state["running"], state["limit"]), "versions": sorted(versions),
-            "nodes": [node.name for node in nodes if _has(node, name)], "node_count": len(nodes),
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "adapter": known.get(name),
+                "success": success,
+                "ended": done_["good"] + done_["bad"],
+                "usual": times.get(name),
+                "health": health(state["control"], success),
+                **state,
+                "slots": slots(state["running"], state["limit"]),
+                "versions": sorted(versions),
+                "nodes": [node.name for node in nodes if _has(node, name)],
+                "node_count": len(nodes),
+            }
+        )
     return rows
 
 
@@ -80,8 +97,9 @@ def _hash(value: object) -> str:
 
 @page()
 def tools(request: Visit) -> HttpResponse:
-    return render(request, "capacity/tools.html", {"rows": tool_rows(request.actor),
-                                                   "may_operate": request.actor.may("operate")})
+    return render(
+        request, "capacity/tools.html", {"rows": tool_rows(request.actor), "may_operate": request.actor.may("operate")}
+    )
 
 
 @page(part=True)
@@ -96,8 +114,11 @@ def tool(request: Visit, name: str) -> HttpResponse:
     if row is None:
         raise missing("tool", name)
     jobs = list(rows_of(request.actor.jobs().filter(tool=name)).order_by("-pk")[:12])
-    return render(request, "capacity/tool.html", {
-        "row": row, "control": row["control"], "jobs": decorate(jobs), "may_operate": request.actor.may("operate")})
+    return render(
+        request,
+        "capacity/tool.html",
+        {"row": row, "control": row["control"], "jobs": decorate(jobs), "may_operate": request.actor.may("operate")},
+    )
 
 
 TOOL_VERBS: dict[str, tuple[Callable[..., Any], str]] = {
@@ -105,7 +126,7 @@ TOOL_VERBS: dict[str, tuple[Callable[..., Any], str]] = {
     "resume": (controls.resume_tool, "{name} takes jobs again."),
     "close": (controls.close_circuit, "The circuit of {name} is closed."),
     "try": (controls.try_tool_now, "One job of {name} may start as a trial."),
-}  # fmt: skip
+}
 
 
 @page("POST", scope="operate")
@@ -138,10 +159,18 @@ def _limit(request: Visit) -> int | None:
 
 def queue_rows(actor: Actor) -> list[dict[str, Any]]:
     states = (JobStatus.QUEUED, JobStatus.WAITING, JobStatus.RETRYING, *ALIVE)
-    counted = actor.jobs().filter(status__in=states).values("queue").annotate(
-        queued=Count("pk", filter=Q(status=JobStatus.QUEUED)), running=Count("pk", filter=Q(status__in=ALIVE)),
-        later=Count("pk", filter=Q(status__in=(JobStatus.WAITING, JobStatus.RETRYING))),
-        oldest=Min("queued_at", filter=Q(status=JobStatus.QUEUED))).order_by()
+    counted = (
+        actor.jobs()
+        .filter(status__in=states)
+        .values("queue")
+        .annotate(
+            queued=Count("pk", filter=Q(status=JobStatus.QUEUED)),
+            running=Count("pk", filter=Q(status__in=ALIVE)),
+            later=Count("pk", filter=Q(status__in=(JobStatus.WAITING, JobStatus.RETRYING))),
+            oldest=Min("queued_at", filter=Q(status=JobStatus.QUEUED)),
+        )
+        .order_by()
+    )
     found = {row["queue"]: row for row in counted}
     kept = {control.name: control for control in QueueControl.objects.all()}
     empty = {"queued": 0, "running": 0, "later": 0, "oldest": None}
@@ -153,10 +182,13 @@ def _capacity(request: Visit) -> dict[str, Any]:
     found = workers_now()
     usable = [worker for worker in found if worker.state in ("busy", "idle")]
     return {
-        "workers": found, "queues": queue_rows(request.actor), "may_operate": request.actor.may("operate"),
-        "reachable": sum(worker.reachable for worker in found), "busy": sum(worker.busy for worker in found),
+        "workers": found,
+        "queues": queue_rows(request.actor),
+        "may_operate": request.actor.may("operate"),
+        "reachable": sum(worker.reachable for worker in found),
+        "busy": sum(worker.busy for worker in found),
         "slots": sum(worker.node.slots for worker in usable),
-    }  # fmt: skip
+    }
 
 
 @page()
@@ -168,8 +200,10 @@ def _workers_tag(request: Visit) -> str:
     request.polled = _capacity(request)
     shown: list[Worker] = request.polled["workers"]
     nodes = [(w.node.pk, w.state, [a.pk for a in w.attempts], w.node.version) for w in shown]
-    queues = [(q["name"], q["queued"], q["running"], q["later"], q["control"] and q["control"].paused)
-              for q in request.polled["queues"]]
+    queues = [
+        (q["name"], q["queued"], q["running"], q["later"], q["control"] and q["control"].paused)
+        for q in request.polled["queues"]
+    ]
     return _hash((nodes, queues))
 
 
@@ -202,14 +236,27 @@ def queue(request: Visit, name: str) -> HttpResponse:
     row = next((row for row in queue_rows(request.actor) if row["name"] == name), None)
     if row is None:
         raise missing("queue", name)
-    ended = request.actor.jobs().filter(queue=name, finished_at__gte=db.now() - timedelta(hours=1)).aggregate(
-        out=Count("pk"), bad=Count("pk", filter=Q(status__in=BAD)))
+    ended = (
+        request.actor.jobs()
+        .filter(queue=name, finished_at__gte=db.now() - timedelta(hours=1))
+        .aggregate(out=Count("pk"), bad=Count("pk", filter=Q(status__in=BAD)))
+    )
     came = request.actor.jobs().filter(queue=name, created_at__gte=db.now() - timedelta(hours=1)).count()
     waiting = rows_of(request.actor.jobs().filter(queue=name, status=JobStatus.QUEUED))
     nodes = [worker for worker in workers_now() if name in worker.node.queues]
-    return render(request, "capacity/queue.html", {
-        "row": row, "control": row["control"], "ended": ended, "came": came, "nodes": nodes,
-        "rows": decorate(list(waiting.order_by("rank", "pk")[:50])), "may_operate": request.actor.may("operate")})
+    return render(
+        request,
+        "capacity/queue.html",
+        {
+            "row": row,
+            "control": row["control"],
+            "ended": ended,
+            "came": came,
+            "nodes": nodes,
+            "rows": decorate(list(waiting.order_by("rank", "pk")[:50])),
+            "may_operate": request.actor.may("operate"),
+        },
+    )
 
 
 @page("POST", scope="operate")

@@ -23,8 +23,16 @@ def columns(pairs: Sequence[tuple[int, int]], height: float, gap: float = 0.19) 
         tall, red = good / most * height, bad / most * height
         # A hairline between the two keeps them apart where colours are not seen.
         room = 1.0 if good and bad else 0.0
-        found.append(Column(f"{index * step + step * gap / 2:.2f}%", f"{step * (1 - gap):.2f}%", f"{height - tall:.1f}",
-                            f"{tall:.1f}", f"{height - tall - red:.1f}", f"{max(0.0, red - room):.1f}"))
+        found.append(
+            Column(
+                f"{index * step + step * gap / 2:.2f}%",
+                f"{step * (1 - gap):.2f}%",
+                f"{height - tall:.1f}",
+                f"{tall:.1f}",
+                f"{height - tall - red:.1f}",
+                f"{max(0.0, red - room):.1f}",
+            )
+        )
     return found
 
 
@@ -57,7 +65,9 @@ def segments(parts: Sequence[tuple[str, int]]) -> list[Segment]:
     for tone, count in parts:
         width = count / total * 100
         if count:
-            found.append(Segment(tone, f"{at:.2f}%", f"{width:.2f}%", f"{at + width:.2f}%" if at + width < 99.9 else ""))
+            found.append(
+                Segment(tone, f"{at:.2f}%", f"{width:.2f}%", f"{at + width:.2f}%" if at + width < 99.9 else "")
+            )
         at += width
     return found
 
@@ -66,6 +76,8 @@ def days_path(values: Sequence[float], height: int = 20) -> Spark:
     """Bars of a row, 7 wide each: `area` is a path of all but the last, `line` of the last. A rect for each would make
     fifty rows four times as heavy."""
     most = max(values, default=0) or 1
-    found = [f"M{index * 7} {height}v-{max(1.5, value / most * height):.3g}h5V{height}z" if value else ""
-             for index, value in enumerate(values)]
+    found = [
+        f"M{index * 7} {height}v-{max(1.5, value / most * height):.3g}h5V{height}z" if value else ""
+        for index, value in enumerate(values)
+    ]
     return Spark(found[-1] if found else "", "".join(found[:-1]))

@@ -28,17 +28,23 @@ DAYS = 14
 PAGE = 50
 NEW_H = 24
 TOLD = ("error.resolved", "error.reopened", "error.muted", "error.regressed")
-SORTS = {"last": ("Last seen", "-last_seen_at"), "count": ("Count", "-count"), "first": ("First seen", "-first_seen_at")}
+SORTS = {
+    "last": ("Last seen", "-last_seen_at"),
+    "count": ("Count", "-count"),
+    "first": ("First seen", "-first_seen_at"),
+}
 MUTES = {"24h": "24 hours", "7d": "7 days", "100": "100 more"}
 
 
 def _tabs(rows: Any) -> dict[str, Any]:
     opened = rows.filter(state=ErrorState.OPEN)
     return {
-        "open": opened, "new": opened.filter(first_seen_at__gte=db.now() - timedelta(hours=NEW_H)),
-        "regressed": opened.filter(regressed_at__isnull=False), "muted": rows.filter(state=ErrorState.MUTED),
+        "open": opened,
+        "new": opened.filter(first_seen_at__gte=db.now() - timedelta(hours=NEW_H)),
+        "regressed": opened.filter(regressed_at__isnull=False),
+        "muted": rows.filter(state=ErrorState.MUTED),
         "resolved": rows.filter(state=ErrorState.RESOLVED),
-    }  # fmt: skip
+    }
 
 
 @page()
@@ -55,8 +61,9 @@ def _asked(request: Visit) -> tuple[dict[str, Any], list[ErrorRecord]]:
     if tool:
         found = found.filter(tool=tool)
     if question:
-        found = found.filter(Q(message__icontains=question) | Q(signature__startswith=question)
-                             | Q(category__icontains=question))
+        found = found.filter(
+            Q(message__icontains=question) | Q(signature__startswith=question) | Q(category__icontains=question)
+        )
     sort, number = request.GET.get("sort", "last"), _page_number(request.GET.get("page", ""))
     first = (number - 1) * PAGE
     kinds = list(found.order_by(SORTS.get(sort, SORTS["last"])[1], "-pk")[first : first + PAGE + 1])
@@ -70,12 +77,18 @@ def _list(request: Visit) -> dict[str, Any]:
     _count_days(request.actor, kinds)
     counts = count_all({name: tabs[name] for name in ("open", "new", "regressed", "muted")})
     return asked | {
-        "kinds": kinds, "sorts": SORTS, "any": rows.exists(),
+        "kinds": kinds,
+        "sorts": SORTS,
+        "any": rows.exists(),
         "tabs": [(name, name.capitalize(), shown(counts[name]) if name in counts else "") for name in tabs],
         "tools": sorted(rows.order_by().values_list("tool", flat=True).distinct()[:20]),
-        "may_operate": request.actor.may("operate"), "days": DAYS, "first": first + 1,
-        "last": first + len(kinds), "earlier": number - 1, "later": number + 1 if len(found) > PAGE else 0,
-    }  # fmt: skip
+        "may_operate": request.actor.may("operate"),
+        "days": DAYS,
+        "first": first + 1,
+        "last": first + len(kinds),
+        "earlier": number - 1,
+        "later": number + 1 if len(found) > PAGE else 0,
+    }
 
 
 def _page_number(text: str) -> int:
@@ -86,9 +99,16 @@ def _page_number(text: str) -> int:
 def _count_days(actor: Actor, kinds: Sequence[ErrorRecord]) -> None:
     """Bars of the last 14 days and the number of jobs, with one query for all rows."""
     today = db.now().date()
-    rows = actor.attempts().filter(error__in=list(kinds), completed_at__gte=db.now() - timedelta(days=DAYS)).annotate(
-        day=TruncDate("completed_at")).values("error_id", "day").annotate(
-        n=Count("pk"), jobs=Count("job", distinct=True)).order_by() if kinds else []
+    rows = (
+        actor.attempts()
+        .filter(error__in=list(kinds), completed_at__gte=db.now() - timedelta(days=DAYS))
+        .annotate(day=TruncDate("completed_at"))
+        .values("error_id", "day")
+        .annotate(n=Count("pk"), jobs=Count("job", distinct=True))
+        .order_by()
+        if kinds
+        else []
+    )
     days: dict[int, Counter[date]] = defaultdict(Counter)
     jobs: Counter[int] = Counter()
     for row in rows:
@@ -115,8 +135,15 @@ def bars(counts: Counter[date], today: date, height: int) -> list[dict[str, str]
     for index, number in enumerate(numbers):
         tall = max(1.0, number / most * height)
         kind = "track" if not number else "bad" if index == DAYS - 1 else "dim"
-        found.append({"x": f"{index * step:.1f}%", "width": f"{step * 0.72:.1f}%", "y": f"{height - tall:.1f}",
-                      "height": f"{tall:.1f}", "kind": kind})
+        found.append(
+            {
+                "x": f"{index * step:.1f}%",
+                "width": f"{step * 0.72:.1f}%",
+                "y": f"{height - tall:.1f}",
+                "height": f"{tall:.1f}",
+                "kind": kind,
+            }
+        )
     return found
 
 
@@ -130,8 +157,11 @@ def _rows_tag(request: Visit) -> str:
 @ptag(_rows_tag)
 def rows(request: Visit) -> HttpResponse:
     _count_days(request.actor, request.polled)
-    return render(request, "errors/_rows.html", {
-        "kinds": request.polled, "may_operate": request.actor.may("operate"), "days": DAYS})
+    return render(
+        request,
+        "errors/_rows.html",
+        {"kinds": request.polled, "may_operate": request.actor.may("operate"), "days": DAYS},
+    )
 
 
 def _kind(request: Visit, signature: str) -> ErrorRecord:
@@ -147,20 +177,39 @@ def error(request: Visit, signature: str) -> HttpResponse:
     since = db.now() - timedelta(days=DAYS)
     seen = request.actor.attempts().filter(error=kind).select_related("job").defer("job__spec", "carried")
     attempts = list(seen.order_by("-pk")[:60])
-    days = Counter({row["day"]: row["n"] for row in seen.filter(completed_at__gte=since).order_by().annotate(
-        day=TruncDate("completed_at")).values("day").annotate(n=Count("pk"))})
+    days = Counter(
+        {
+            row["day"]: row["n"]
+            for row in seen.filter(completed_at__gte=since)
+            .order_by()
+            .annotate(day=TruncDate("completed_at"))
+            .values("day")
+            .annotate(n=Count("pk"))
+        }
+    )
     jobs = list({attempt.job_id: attempt.job for attempt in attempts}.values())
     # Ordered by time, not by key: by key SQLite would read all events backwards instead of the few of these kinds.
     told = Event.objects.filter(event_type__in=TOLD, payload_json__signature=signature).order_by("-timestamp")[:6]
-    return render(request, "errors/detail.html", {
-        "kind": kind, "latest": attempts[0] if attempts else None, "bars": bars(days, db.now().date(), 64),
-        "recent": sum(days.values()), "jobs": jobs[:12], "job_count": len(jobs), "told": told, "mutes": MUTES,
-        "fixed": [job for job in jobs if job.status == JobStatus.COMPLETED][:5],
-        "tools": Counter(attempt.step_name for attempt in attempts).most_common(5),
-        "streams": sorted({attempt.ws_id for attempt in attempts})[:6],
-        "nodes": sorted({attempt.node for attempt in attempts if attempt.node})[:6],
-        "may_operate": request.actor.may("operate"), "days": DAYS,
-    })  # fmt: skip
+    return render(
+        request,
+        "errors/detail.html",
+        {
+            "kind": kind,
+            "latest": attempts[0] if attempts else None,
+            "bars": bars(days, db.now().date(), 64),
+            "recent": sum(days.values()),
+            "jobs": jobs[:12],
+            "job_count": len(jobs),
+            "told": told,
+            "mutes": MUTES,
+            "fixed": [job for job in jobs if job.status == JobStatus.COMPLETED][:5],
+            "tools": Counter(attempt.step_name for attempt in attempts).most_common(5),
+            "streams": sorted({attempt.ws_id for attempt in attempts})[:6],
+            "nodes": sorted({attempt.node for attempt in attempts if attempt.node})[:6],
+            "may_operate": request.actor.may("operate"),
+            "days": DAYS,
+        },
+    )
 
 
 @page("POST", scope="operate")

@@ -42,8 +42,12 @@ def _matching(request: Visit) -> Any:
     if subject:
         rows = rows.filter(Q(job__job_id=subject) | Q(run_id=subject) | Q(ws_id=subject))
     if question := params.get("q", "").replace("\0", "").strip()[:120]:
-        rows = rows.filter(Q(job__job_id__icontains=question) | Q(event_type__icontains=question)
-                           | Q(actor__icontains=question) | Q(run_id__icontains=question))
+        rows = rows.filter(
+            Q(job__job_id__icontains=question)
+            | Q(event_type__icontains=question)
+            | Q(actor__icontains=question)
+            | Q(run_id__icontains=question)
+        )
     if params.get("on") in DAYS:
         start = db.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS[params["on"]][1])
         rows = rows.filter(timestamp__gte=start, timestamp__lt=start + timedelta(days=1))
@@ -57,10 +61,19 @@ def events(request: Visit) -> HttpResponse:
         rows = rows.filter(pk__lt=before)
     found = list(rows.select_related("job").defer("job__spec").order_by("-pk")[: PAGE + 1])
     shown = [tell_event(event) for event in found[:PAGE]]
-    return render(request, "events/list.html", {
-        "rows": shown, "older": shown[-1].pk if len(found) > PAGE else None, "newer": None, "kinds": KINDS,
-        "newest": shown[0].pk if shown and before is None else None, "p": request.GET, "days": DAYS,
-    })  # fmt: skip
+    return render(
+        request,
+        "events/list.html",
+        {
+            "rows": shown,
+            "older": shown[-1].pk if len(found) > PAGE else None,
+            "newer": None,
+            "kinds": KINDS,
+            "newest": shown[0].pk if shown and before is None else None,
+            "p": request.GET,
+            "days": DAYS,
+        },
+    )
 
 
 def _fresh_tag(request: Visit) -> str:
@@ -75,15 +88,22 @@ def fresh(request: Visit) -> HttpResponse:
     """Only how many are new: rows come when they are asked for."""
     query = request.GET.copy()
     query.pop("newest", None)
-    return render(request, "events/_fresh.html", {"fresh": request.polled, "cap": NEW_CAP, "back": query.urlencode(),
-                                                  "query": request.GET.urlencode()})
+    return render(
+        request,
+        "events/_fresh.html",
+        {"fresh": request.polled, "cap": NEW_CAP, "back": query.urlencode(), "query": request.GET.urlencode()},
+    )
 
 
 @page()
 def export(request: Visit) -> HttpResponseBase:
     """Newest first, one JSON object a line."""
-    rows = _matching(request).select_related("job").only(
-        "timestamp", "event_type", "actor", "via", "run_id", "ws_id", "payload_json", "job__job_id").order_by("-pk")
+    rows = (
+        _matching(request)
+        .select_related("job")
+        .only("timestamp", "event_type", "actor", "via", "run_id", "ws_id", "payload_json", "job__job_id")
+        .order_by("-pk")
+    )
     lines = _lines(rows[:EXPORTED])
     body = _batches(lines) if isinstance(request, ASGIRequest) else lines
     answer = StreamingHttpResponse(body, content_type="text/plain; charset=utf-8")
@@ -97,9 +117,17 @@ def _lines(rows: Any) -> Iterator[str]:
 
 
 def line_of(event: Event) -> str:
-    told = {"id": event.pk, "at": event.timestamp.isoformat(), "kind": event.event_type, "actor": event.actor,
-            "via": event.via, "run_id": event.run_id, "workstream_id": event.ws_id,
-            "job_id": event.job.job_id if event.job else None, "payload": event.payload_json}
+    told = {
+        "id": event.pk,
+        "at": event.timestamp.isoformat(),
+        "kind": event.event_type,
+        "actor": event.actor,
+        "via": event.via,
+        "run_id": event.run_id,
+        "workstream_id": event.ws_id,
+        "job_id": event.job.job_id if event.job else None,
+        "payload": event.payload_json,
+    }
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 

@@ -24,8 +24,15 @@ TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 SINCE = {"1h": "Last hour", "24h": "Last 24 h", "7d": "Last 7 days", "30d": "Last 30 days"}
 SORTS = {"": "Newest first", "oldest": "Oldest first"}
-LABELS = {"status": "Status", "tool": "Tool", "run": "Run", "ws": "Workstream", "submitter": "Submitter",
-          "since": "Time", "q": "Search"}
+LABELS = {
+    "status": "Status",
+    "tool": "Tool",
+    "run": "Run",
+    "ws": "Workstream",
+    "submitter": "Submitter",
+    "since": "Time",
+    "q": "Search",
+}
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,16 @@ class Filters:
 
         since, sort = params.get("since", ""), params.get("sort", "")
         return cls(
-            status=tuple(s for s in many("status") if s in JobStatus.values), tool=many("tool"), run=many("run"),
-            ws=many("ws"), submitter=many("submitter"), since=since if since in SINCE else "",
-            q=params.get("q", "").replace("\0", "").strip()[:200], sort=sort if sort in SORTS else "", me=me,
-        )  # fmt: skip
+            status=tuple(s for s in many("status") if s in JobStatus.values),
+            tool=many("tool"),
+            run=many("run"),
+            ws=many("ws"),
+            submitter=many("submitter"),
+            since=since if since in SINCE else "",
+            q=params.get("q", "").replace("\0", "").strip()[:200],
+            sort=sort if sort in SORTS else "",
+            me=me,
+        )
 
     def apply(self, jobs: JobQuerySet) -> JobQuerySet:
         names = [self.me if name == "me" else name for name in self.submitter]

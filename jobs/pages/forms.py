@@ -16,10 +16,22 @@ from jobs.states import Priority
 
 TOOL_FIELD = "f_"  # prefix of the fields that the adapter describes
 NOBODY = ""
-POINTERS = {"paths/repo_root": "repo_root", "paths/working_dir": "working_dir", "metadata/timeout_seconds": "timeout",
-            "metadata/files_scope": "scope", "run_id": "run_id", "workstream_id": "ws_id", "job_id": "job_id",
-            "metadata/priority": "priority", "metadata/queue": "queue", "command": "command", "tool": "tool",
-            "metadata/title": "title", "metadata/retry_policy": "tries", "env": "env"}  # fmt: skip
+POINTERS = {
+    "paths/repo_root": "repo_root",
+    "paths/working_dir": "working_dir",
+    "metadata/timeout_seconds": "timeout",
+    "metadata/files_scope": "scope",
+    "run_id": "run_id",
+    "workstream_id": "ws_id",
+    "job_id": "job_id",
+    "metadata/priority": "priority",
+    "metadata/queue": "queue",
+    "command": "command",
+    "tool": "tool",
+    "metadata/title": "title",
+    "metadata/retry_policy": "tries",
+    "env": "env",
+}
 
 
 @dataclass
@@ -41,11 +53,14 @@ def read(post: Mapping[str, str]) -> Draft:
     values, adapter = draft.values, adapter_named(post.get("tool", ""))
     command = _command(draft, adapter)
     metadata: dict[str, Any] = {
-        "title": values.get("title", "").strip(), "queue": values.get("queue", ""),
+        "title": values.get("title", "").strip(),
+        "queue": values.get("queue", ""),
         "files_scope": _lines(values, "scope"),
-        "timeout_seconds": _number(draft, "timeout"), "retry_policy": _policy(draft),
-        "review": bool(values.get("review")), "priority": values.get("priority") or Priority.NORMAL.value,
-    }  # fmt: skip
+        "timeout_seconds": _number(draft, "timeout"),
+        "retry_policy": _policy(draft),
+        "review": bool(values.get("review")),
+        "priority": values.get("priority") or Priority.NORMAL.value,
+    }
     paths = {"repo_root": values.get("repo_root", "").strip(), "working_dir": values.get("working_dir", "").strip()}
     today = f"{db.now():%Y%m%d}"
     draft.document = {
@@ -147,14 +162,23 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
     tries = 1 + max((rule.get("times", 1) for rule in rules), default=2 if policy == "retry_same" else 0)
     env = spec.get("env") or {}
     return {
-        "tool": adapter.name, "title": metadata.get("title", ""), "repo_root": paths.get("repo_root", ""),
-        "working_dir": paths.get("working_dir", ""), "scope": "\n".join(metadata.get("files_scope") or []),
-        "timeout": str(metadata.get("timeout_seconds") or ""), "tries": str(tries), "esc1": [*ladder, ""][0],
-        "esc2": [*ladder, "", ""][1], "review": "1" if metadata.get("review") else "", "run_id": spec.get("run_id", ""),
-        "ws_id": spec.get("workstream_id", ""), "queue": metadata.get("queue") or "default",
+        "tool": adapter.name,
+        "title": metadata.get("title", ""),
+        "repo_root": paths.get("repo_root", ""),
+        "working_dir": paths.get("working_dir", ""),
+        "scope": "\n".join(metadata.get("files_scope") or []),
+        "timeout": str(metadata.get("timeout_seconds") or ""),
+        "tries": str(tries),
+        "esc1": [*ladder, ""][0],
+        "esc2": [*ladder, "", ""][1],
+        "review": "1" if metadata.get("review") else "",
+        "run_id": spec.get("run_id", ""),
+        "ws_id": spec.get("workstream_id", ""),
+        "queue": metadata.get("queue") or "default",
         "priority": metadata.get("priority") or Priority.NORMAL.value,
         "env": "\n".join(f"{name}={value['secret']}" for name, value in env.items() if isinstance(value, dict)),
-        "command": "" if prompt and _made_by_form(adapter, prompt, spec) else json.dumps(
-            spec.get("command") or {}, indent=1, ensure_ascii=False),
+        "command": ""
+        if prompt and _made_by_form(adapter, prompt, spec)
+        else json.dumps(spec.get("command") or {}, indent=1, ensure_ascii=False),
         **({TOOL_FIELD + "prompt": prompt} if prompt else {}),
-    }  # fmt: skip
+    }

@@ -11,8 +11,14 @@ from jobs.states import JobStatus
 
 SHOWN = 8
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800)
-CAUSES = {"submitted": "", "retried": "retried", "parked": "after its quota", "escalated": "escalated", "lost": "again",
-          "released": "released"}
+CAUSES = {
+    "submitted": "",
+    "retried": "retried",
+    "parked": "after its quota",
+    "escalated": "escalated",
+    "lost": "again",
+    "released": "released",
+}
 
 
 @dataclass(frozen=True)

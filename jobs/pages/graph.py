@@ -43,8 +43,11 @@ def draw(cards: Mapping[int, Card]) -> Drawing:
     hot = _critical(cards, needs)
     place = {pk: (MARGIN + column[pk] * ACROSS, MARGIN + rows[pk] * DOWN) for pk in cards}
     nodes = [Node(cards[pk], *place[pk], pk in hot) for pk in cards]
-    edges = [_edge(place[parent], place[child], parent in hot and child in hot and _next(hot, parent) == child)
-             for child in needs for parent in sorted(needs[child])]
+    edges = [
+        _edge(place[parent], place[child], parent in hot and child in hot and _next(hot, parent) == child)
+        for child in needs
+        for parent in sorted(needs[child])
+    ]
     wide = max((x for x, _ in place.values()), default=0) + WIDTH + MARGIN
     tall = max((y for _, y in place.values()), default=0) + HEIGHT + MARGIN
     return Drawing(wide, tall, nodes, sorted(edges, key=lambda edge: edge.hot), [cards[pk].name for pk in hot])

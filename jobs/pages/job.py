@@ -58,17 +58,25 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
     primary, picked = PRIMARY.get(JobStatus(job.status), ""), pick_attempt(request, attempts)
     at = attempts.index(picked) if picked else 0
     return {
-        "job": job, "attempts": attempts, "tab": tab, "chain": chain, "verbs": verbs,
+        "job": job,
+        "attempts": attempts,
+        "tab": tab,
+        "chain": chain,
+        "verbs": verbs,
         "primary": primary if any(v.name == primary for v in verbs) else "",
         "gantt": draw(job, attempts, db.now(), fold=request.GET.get("attempts") != "all"),
-        "worked_s": working_time(attempts).total_seconds(), "took_s": took_s(job),
-        "latest": attempts[-1] if attempts else None, "picked": picked,
-        "before": attempts[at - 1] if at else None, "after": attempts[at + 1] if at + 1 < len(attempts) else None,
-        "event_count": job.events.count(), "may_submit": request.actor.may("submit"),
+        "worked_s": working_time(attempts).total_seconds(),
+        "took_s": took_s(job),
+        "latest": attempts[-1] if attempts else None,
+        "picked": picked,
+        "before": attempts[at - 1] if at else None,
+        "after": attempts[at + 1] if at + 1 < len(attempts) else None,
+        "event_count": job.events.count(),
+        "may_submit": request.actor.may("submit"),
         "may_review": request.actor.may_do("review", job),
         # A held or quarantined job waits for a person, not for a clock: nothing to poll often, but it may move.
         "live": not job.is_final,
-    }  # fmt: skip
+    }
 
 
 @page()
@@ -86,13 +94,17 @@ def summary_of(job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
     wanted_by = Dependency.objects.filter(needs=job).select_related("job")[:20]
     metadata = job.metadata
     return {
-        "latest": latest, "why": why.tell([job]).get(job.pk, "") if waiting else "",
+        "latest": latest,
+        "why": why.tell([job]).get(job.pk, "") if waiting else "",
         "tail": _tail(job, latest),
-        "cards": bad[:3], "needs": needs, "wanted_by": wanted_by, "metadata": metadata,
+        "cards": bad[:3],
+        "needs": needs,
+        "wanted_by": wanted_by,
+        "metadata": metadata,
         "command": _command(job, latest),
         "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
         "env_names": sorted(job.spec.get("env") or {}),
-    }  # fmt: skip
+    }
 
 
 def _tail(job: Job, latest: StepAttempt | None) -> list[tuple[int, SafeString]]:
@@ -158,8 +170,12 @@ def events(request: Visit, job_id: str) -> HttpResponse:
     rows = job.events.order_by("-pk")
     if not every:
         rows = rows.filter(payload_json__has_key="new") | rows.filter(event_type="job.submitted")
-    return render(request, "jobs/events.html", head_of(request, job, attempts_of(job), "events") | {
-        "rows": [tell_event(event) for event in rows[:200]], "every": every})
+    return render(
+        request,
+        "jobs/events.html",
+        head_of(request, job, attempts_of(job), "events")
+        | {"rows": [tell_event(event) for event in rows[:200]], "every": every},
+    )
 
 
 def tell_event(event: Event) -> Event:
@@ -169,10 +185,13 @@ def tell_event(event: Event) -> Event:
     state = "queued" if state == "submitted" else state
     event.state = state if state in _STATES else "info"  # type: ignore[attr-defined]
     hidden = ("job_id", "old", "new")
-    subject = next((said[key] for key in ("tool", "worker", "queue", "token", "secret", "message") if said.get(key)), "")
+    subject = next(
+        (said[key] for key in ("tool", "worker", "queue", "token", "secret", "message") if said.get(key)), ""
+    )
     event.subject = str(subject or event.ws_id or "Engine")[:120]  # type: ignore[attr-defined]
     event.details = ", ".join(  # type: ignore[attr-defined]
-        f"{key.replace('_', ' ')} {value}" for key, value in said.items()
+        f"{key.replace('_', ' ')} {value}"
+        for key, value in said.items()
         if key not in hidden and value not in ("", None, [], {}) and not isinstance(value, dict)
     )[:300]
     return event
@@ -187,8 +206,10 @@ def as_json(request: Visit, job_id: str) -> HttpResponse:
     if part == "result":
         document = [attempt.result_json for attempt in attempts]
     elif part == "verdict":
-        document = [{"attempt": a.number, "tool": a.step_name, "status": a.status, "reason": a.reason, **a.verdict}
-                    for a in attempts]  # fmt: skip
+        document = [
+            {"attempt": a.number, "tool": a.step_name, "status": a.status, "reason": a.reason, **a.verdict}
+            for a in attempts
+        ]
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if request.GET.get("download"):
         answer = HttpResponse(text, content_type="text/plain; charset=utf-8")

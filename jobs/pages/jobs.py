@@ -44,12 +44,17 @@ def _page(request: Visit, filters: Filters) -> dict[str, Any]:
     tabs = _tabs(request, filters)
     at_top = not request.GET.get("before") and not request.GET.get("after") and not filters.sort
     return {
-        "rows": decorate(rows), "newer": newer, "older": older, "filters": filters, "tabs": tabs,
-        "menus": _menus(filters, request.actor, rows), "matching": next((t["count"] for t in tabs if t["current"]), ""),
+        "rows": decorate(rows),
+        "newer": newer,
+        "older": older,
+        "filters": filters,
+        "tabs": tabs,
+        "menus": _menus(filters, request.actor, rows),
+        "matching": next((t["count"] for t in tabs if t["current"]), ""),
         "poll": _poll_url(request.GET, rows, newest=rows[0].pk if rows and at_top else None),
         "nearly": _nearly(filters, request.actor) if not rows else None,
         "any": bool(rows) or jobs_of(request.actor).exists(),
-    }  # fmt: skip
+    }
 
 
 def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
@@ -114,8 +119,11 @@ def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[dict[str
     runs = actor.runs().order_by("-pk").values_list("run_id", flat=True)[:10]
     people = sorted({job.submitted_by for job in rows} - {""})[:12]
     choices: dict[str, Sequence[str]] = {
-        "tool": sorted(registry.adapters()), "run": list(runs), "submitter": ["me", *people], "ws": filters.ws,
-    }  # fmt: skip
+        "tool": sorted(registry.adapters()),
+        "run": list(runs),
+        "submitter": ["me", *people],
+        "ws": filters.ws,
+    }
     menus: list[dict[str, Any]] = []
     for key in ("tool", "run", "ws", "submitter"):
         chosen = getattr(filters, key)
@@ -139,8 +147,12 @@ def _nearly(filters: Filters, actor: Actor) -> dict[str, Any] | None:
         return None
     rest = filters.without(keys[-1])
     count = count_all({"n": rest.apply(jobs_of(actor))})["n"]
-    return {"key": keys[-1], "label": LABELS[keys[-1]].lower(), "count": shown(count),
-            "names": [filters.words(key) for key in keys]}
+    return {
+        "key": keys[-1],
+        "label": LABELS[keys[-1]].lower(),
+        "count": shown(count),
+        "names": [filters.words(key) for key in keys],
+    }
 
 
 def _poll_url(params: QueryDict, rows: Sequence[Job], newest: int | None) -> str:
@@ -181,7 +193,14 @@ def rows(request: Visit) -> HttpResponse:
     stale = [job.pk for job in seen if job.version != known.get(job.pk)]
     changed = decorate(rows_of(jobs_of(request.actor).filter(pk__in=stale)).order_by("-pk")) if stale else []
     newest = _number(request.GET.get("newest"))
-    return render(request, "jobs/_poll.html", {
-        "rows": changed, "fresh": fresh, "poll": _poll_url(request.GET, seen, newest), "cap": NEW_CAP,
-        "list_query": urlencode(_filter_pairs(request.GET)),
-    })  # fmt: skip
+    return render(
+        request,
+        "jobs/_poll.html",
+        {
+            "rows": changed,
+            "fresh": fresh,
+            "poll": _poll_url(request.GET, seen, newest),
+            "cap": NEW_CAP,
+            "list_query": urlencode(_filter_pairs(request.GET)),
+        },
+    )

@@ -80,13 +80,24 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
         note_watched(attempt)
     question = request.GET.get("q", "").strip()[:200]
     return {
-        "attempt": attempt, "log": log, "lines": lines, "first": first, "last": last, "total": whole, "errors": errors,
-        "q": question, "found": search(log, question) if question else None, "alive": alive,
-        "tailing": alive and last >= whole, "streams": isinstance(request, ASGIRequest) and streams_on(),
-        "marks": [(n, percent((n - 1) / max(1, total))) for n in errors], "parts": part_url(job, attempt),
+        "attempt": attempt,
+        "log": log,
+        "lines": lines,
+        "first": first,
+        "last": last,
+        "total": whole,
+        "errors": errors,
+        "q": question,
+        "found": search(log, question) if question else None,
+        "alive": alive,
+        "tailing": alive and last >= whole,
+        "streams": isinstance(request, ASGIRequest) and streams_on(),
+        "marks": [(n, percent((n - 1) / max(1, total))) for n in errors],
+        "parts": part_url(job, attempt),
         "window": (percent((first - 1) / max(1, total)), percent(max(0.004, len(lines) / max(1, total)))),
-        "earlier": max(1, first - WINDOW), "later": last + 1,
-    }  # fmt: skip
+        "earlier": max(1, first - WINDOW),
+        "later": last + 1,
+    }
 
 
 def streams_on() -> bool:
@@ -151,12 +162,26 @@ def part(request: Visit, job_id: str) -> HttpResponse:
     if alive:
         note_watched(attempt)
     template = "jobs/_log_poll.html" if request.GET.get("poll") else "jobs/_log_part.html"
-    return render(request, template, {
-        "lines": lines, "edge": request.GET.get("edge", ""), "rows": request.GET.get("rows"), "first": first,
-        "last": last, "to": to, "missing": to - last, "total": whole, "earlier": max(1, first - WINDOW),
-        "later": last + 1, "alive": alive, "parts": part_url(attempt.job, attempt), "job": attempt.job,
-        "attempt": attempt,
-    })  # fmt: skip
+    return render(
+        request,
+        template,
+        {
+            "lines": lines,
+            "edge": request.GET.get("edge", ""),
+            "rows": request.GET.get("rows"),
+            "first": first,
+            "last": last,
+            "to": to,
+            "missing": to - last,
+            "total": whole,
+            "earlier": max(1, first - WINDOW),
+            "later": last + 1,
+            "alive": alive,
+            "parts": part_url(attempt.job, attempt),
+            "job": attempt.job,
+            "attempt": attempt,
+        },
+    )
 
 
 @page()
@@ -166,9 +191,11 @@ def raw(request: Visit, job_id: str) -> HttpResponseBase:
     log = open_log(attempt)
     name = f"{job_id}-{attempt.number}.log".replace(":", "_")
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-cache", "Content-Encoding": "identity",
-    }  # fmt: skip
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+        "Content-Encoding": "identity",
+    }
     start, end, status = 0, log.size, 200
     if log.local:
         headers["Accept-Ranges"] = "bytes"
@@ -218,5 +245,7 @@ def rows_html(lines: Sequence[Shown]) -> Iterator[str]:
     for line in lines:
         css = ' class="e"' if line.error else ""
         time = f"<time>{line.time}</time>" if line.time else ""
-        yield (f'<li id="L{line.number}"{css}><a href="#L{line.number}">{line.number}</a>{time}'
-               f"<code>{line.html}</code></li>")
+        yield (
+            f'<li id="L{line.number}"{css}><a href="#L{line.number}">{line.number}</a>{time}'
+            f"<code>{line.html}</code></li>"
+        )

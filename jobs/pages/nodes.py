@@ -45,12 +45,17 @@ def workers_now() -> list[Worker]:
     """Two queries."""
     fresh = _fresh()
     alive: dict[str, list[StepAttempt]] = defaultdict(list)
-    rows = StepAttempt.objects.filter(status=AttemptStatus.RUNNING).select_related("job").only(
-        "node", "step_name", "job__job_id", "job__title", "status")
+    rows = (
+        StepAttempt.objects.filter(status=AttemptStatus.RUNNING)
+        .select_related("job")
+        .only("node", "step_name", "job__job_id", "job__title", "status")
+    )
     for attempt in rows[:500]:
         alive[attempt.node].append(attempt)
-    return [Worker(node, _state(node, bool(alive[node.name]), node.heartbeat_at >= fresh), alive[node.name])
-            for node in Node.objects.all()[:200]]
+    return [
+        Worker(node, _state(node, bool(alive[node.name]), node.heartbeat_at >= fresh), alive[node.name])
+        for node in Node.objects.all()[:200]
+    ]
 
 
 def _state(node: Node, busy: bool, fresh: bool) -> str:

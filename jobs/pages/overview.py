@@ -66,11 +66,13 @@ def strip(now: Now) -> dict[str, Any]:
     waiting = [row for row in rows if row["status"] == JobStatus.QUEUED]
     alone = "workers" not in now.__dict__  # polled by itself it needs no more of them than their slots
     return {
-        "running": sum(row["n"] for row in rows if row["status"] in ALIVE), "queued": sum(row["n"] for row in waiting),
-        "oldest": min((row["oldest"] for row in waiting if row["oldest"]), default=None), "pulse": beat,
+        "running": sum(row["n"] for row in rows if row["status"] in ALIVE),
+        "queued": sum(row["n"] for row in waiting),
+        "oldest": min((row["oldest"] for row in waiting if row["oldest"]), default=None),
+        "pulse": beat,
         "slots": slots_now() if alone else sum(worker.node.slots for worker in now.workers if worker.reachable),
         "spark": spark([good + bad for good, bad in beat.hours]),
-    }  # fmt: skip
+    }
 
 
 def tallies(actor: Actor) -> list[dict[str, Any]]:
@@ -105,17 +107,26 @@ def slots(used: int, limit: int | None) -> list[bool]:
 
 def queue(now: Now) -> dict[str, Any]:
     rows = now.loads
-    shut = [row["control"] for row in rows
-            if row["control"] and (row["control"].paused or row["control"].circuit != CircuitState.CLOSED)]
+    shut = [
+        row["control"]
+        for row in rows
+        if row["control"] and (row["control"].paused or row["control"].circuit != CircuitState.CLOSED)
+    ]
     return {"loads": rows, "shut": shut}
 
 
 def running(view: Now) -> dict[str, Any]:
     now = db.now()
-    alive = view.actor.attempts().filter(status=AttemptStatus.RUNNING).select_related("job__workstream").defer(
-        "job__spec", "result_json", "verdict", "carried").order_by("-started_at")[:SHOWN]
-    waiting = sorted((job for job in view.outstanding if job.status == JobStatus.RETRYING),
-                     key=lambda job: job.not_before or now)
+    alive = (
+        view.actor.attempts()
+        .filter(status=AttemptStatus.RUNNING)
+        .select_related("job__workstream")
+        .defer("job__spec", "result_json", "verdict", "carried")
+        .order_by("-started_at")[:SHOWN]
+    )
+    waiting = sorted(
+        (job for job in view.outstanding if job.status == JobStatus.RETRYING), key=lambda job: job.not_before or now
+    )
     times = usual()
     return {"rows": [_elapsed(attempt, times.get(attempt.step_name), now) for attempt in alive], "retrying": waiting}
 
@@ -128,10 +139,14 @@ def _elapsed(attempt: StepAttempt, known: Usual | None, now: Any) -> dict[str, A
         return row
     end = max(known.p95 * 1.2, 1.0)
     return row | {
-        "width": percent(passed / end), "p50": percent(known.p50 / end), "p95": percent(known.p95 / end),
-        "late": passed > known.p95, "drawn": int(passed / end * 50), "p95_s": known.p95,
+        "width": percent(passed / end),
+        "p50": percent(known.p50 / end),
+        "p95": percent(known.p95 / end),
+        "late": passed > known.p95,
+        "drawn": int(passed / end * 50),
+        "p95_s": known.p95,
         "said": f"{words.duration(passed)} elapsed; usual {words.duration(known.p50)}, p95 {words.duration(known.p95)}",
-    }  # fmt: skip
+    }
 
 
 def trouble(now: Now) -> dict[str, Any]:
@@ -151,8 +166,13 @@ def workers(now: Now) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[Now], dict[str, Any]]] = {
-    "strip": strip, "running": running, "queue": queue, "trouble": trouble, "people": people, "workers": workers,
-}  # fmt: skip
+    "strip": strip,
+    "running": running,
+    "queue": queue,
+    "trouble": trouble,
+    "people": people,
+    "workers": workers,
+}
 
 
 @page()
@@ -169,8 +189,11 @@ def overview(request: Visit) -> HttpResponse:
 
 def _busiest(beat: Any) -> dict[str, Any]:
     index = max(range(len(beat.hours)), key=lambda i: sum(beat.hours[i]))
-    return {"hour": f"{(beat.first.hour + index) % 24:02}:00", "count": sum(beat.hours[index]),
-            "marks": [f"{(beat.first.hour + h) % 24:02}:00" for h in (0, 6, 12, 18)]}
+    return {
+        "hour": f"{(beat.first.hour + index) % 24:02}:00",
+        "count": sum(beat.hours[index]),
+        "marks": [f"{(beat.first.hour + h) % 24:02}:00" for h in (0, 6, 12, 18)],
+    }
 
 
 def _tag(request: Visit, part: str) -> str:

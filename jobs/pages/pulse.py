@@ -74,8 +74,13 @@ def _measure(actor: Actor) -> Pulse:
         index = int((row["hour"] - first).total_seconds() // 3600)
         (hours[index] if 0 <= index < HOURS else before)[side] += row["n"]
     waits = _waits(actor)
-    return Pulse([(a, b) for a, b in hours], (before[0], before[1]), first,
-                 percentile(waits, 50) if waits else None, percentile(waits, 95) if waits else None)
+    return Pulse(
+        [(a, b) for a, b in hours],
+        (before[0], before[1]),
+        first,
+        percentile(waits, 50) if waits else None,
+        percentile(waits, 95) if waits else None,
+    )
 
 
 def _waits(actor: Actor) -> list[float]:

@@ -38,8 +38,9 @@ def runs(request: Visit) -> HttpResponse:
     elif state in RunStatus.values:
         rows = rows.filter(status=state)
     if question:
-        rows = rows.filter(Q(run_id__icontains=question) | Q(title__icontains=question)
-                           | Q(workstreams__ws_id__icontains=question)).distinct()
+        rows = rows.filter(
+            Q(run_id__icontains=question) | Q(title__icontains=question) | Q(workstreams__ws_id__icontains=question)
+        ).distinct()
     before = _number(request.GET.get("before"))
     if before is not None:
         rows = rows.filter(pk__lt=before)
@@ -51,9 +52,19 @@ def runs(request: Visit) -> HttpResponse:
         run.bar = segments(parts)  # type: ignore[attr-defined]
         run.took_s = took(run)  # type: ignore[attr-defined]
     counts = count_all({"active": every.filter(status__in=ACTIVE)})
-    return render(request, "runs/list.html", {
-        "rows": shown_rows, "older": shown_rows[-1].pk if len(found) > PAGE else None, "newer": None, "state": state,
-        "q": question, "active": shown(counts["active"]), "any": bool(found) or every.exists()})
+    return render(
+        request,
+        "runs/list.html",
+        {
+            "rows": shown_rows,
+            "older": shown_rows[-1].pk if len(found) > PAGE else None,
+            "newer": None,
+            "state": state,
+            "q": question,
+            "active": shown(counts["active"]),
+            "any": bool(found) or every.exists(),
+        },
+    )
 
 
 def took(run: Run) -> float | None:
@@ -73,8 +84,17 @@ def _context(request: Visit, run: Run, tab: str) -> dict[str, Any]:
     jobs = jobs_of_run(request.actor.jobs(), run)
     cards = cards_of(run, jobs)
     parts, said = tally(card.lane for card in cards.values())
-    return {"run": run, "tab": tab, "cards": cards, "jobs": jobs, "bar": segments(parts), "said": said,
-            "live": run.status in ACTIVE, "took_s": took(run), "may_operate": request.actor.may("operate")}
+    return {
+        "run": run,
+        "tab": tab,
+        "cards": cards,
+        "jobs": jobs,
+        "bar": segments(parts),
+        "said": said,
+        "live": run.status in ACTIVE,
+        "took_s": took(run),
+        "may_operate": request.actor.may("operate"),
+    }
 
 
 @page()
@@ -82,14 +102,20 @@ def run(request: Visit, run_id: str) -> HttpResponse:
     found = find_run(request, run_id)
     context = _context(request, found, "radar")
     latest = request.actor.events().filter(run=found).select_related("job").defer("job__spec").order_by("-pk")[:8]
-    return render(request, "runs/radar.html", context | {
-        "lanes": lanes(context["cards"]), "latest": [tell_event(event) for event in latest]})
+    return render(
+        request,
+        "runs/radar.html",
+        context | {"lanes": lanes(context["cards"]), "latest": [tell_event(event) for event in latest]},
+    )
 
 
 def _radar_tag(request: Visit, run_id: str, **_: str) -> str:
     found = find_run(request, run_id)
     request.polled = found
-    said = [*request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")[:MOST_JOBS], found.status]
+    said = [
+        *request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")[:MOST_JOBS],
+        found.status,
+    ]
     return blake2s(repr(said).encode(), digest_size=9).hexdigest()
 
 
@@ -116,8 +142,14 @@ def radar(request: Visit, run_id: str) -> HttpResponse:
 def graph(request: Visit, run_id: str) -> HttpResponse:
     context = _context(request, find_run(request, run_id), "graph")
     cards: dict[int, Card] = context["cards"]
-    table = [{"card": card, "needs": [cards[pk].name for pk in sorted(card.needs)],
-              "wanted_by": [cards[pk].name for pk in sorted(card.wanted_by)]} for card in cards.values()]
+    table = [
+        {
+            "card": card,
+            "needs": [cards[pk].name for pk in sorted(card.needs)],
+            "wanted_by": [cards[pk].name for pk in sorted(card.wanted_by)],
+        }
+        for card in cards.values()
+    ]
     return render(request, "runs/graph.html", context | {"drawing": draw_graph(cards), "table": table})
 
 
@@ -128,8 +160,13 @@ def timeline(request: Visit, run_id: str) -> HttpResponse:
 
 def _timeline(request: Visit, found: Run) -> dict[str, Any]:
     context = _context(request, found, "timeline")
-    attempts = list(request.actor.attempts().filter(run=found).select_related("job").only(
-        "status", "started_at", "completed_at", "job__workstream_id").order_by("started_at")[:2000])
+    attempts = list(
+        request.actor.attempts()
+        .filter(run=found)
+        .select_related("job")
+        .only("status", "started_at", "completed_at", "job__workstream_id")
+        .order_by("started_at")[:2000]
+    )
     return context | {"timeline": draw_timeline(found, context["cards"], attempts)}
 
 
@@ -147,9 +184,18 @@ def workstream(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
     stream = _stream(request, run_id, ws_id)
     jobs: list[Job] = list(rows_of(request.actor.jobs().filter(workstream=stream)).order_by("-pk")[:100])
     elsewhere = request.actor.workstreams().filter(ws_id=ws_id).exclude(pk=stream.pk).select_related("run")[:10]
-    return render(request, "runs/workstream.html", {
-        "stream": stream, "run": stream.run, "rows": decorate(jobs), "elsewhere": elsewhere,
-        "may_operate": request.actor.may("operate"), "done": sum(job.status == "completed" for job in jobs)})
+    return render(
+        request,
+        "runs/workstream.html",
+        {
+            "stream": stream,
+            "run": stream.run,
+            "rows": decorate(jobs),
+            "elsewhere": elsewhere,
+            "may_operate": request.actor.may("operate"),
+            "done": sum(job.status == "completed" for job in jobs),
+        },
+    )
 
 
 def _stream(request: Visit, run_id: str, ws_id: str) -> Workstream:

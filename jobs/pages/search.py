@@ -12,10 +12,14 @@ from jobs.pages.door import Visit, jobs_of, page
 
 EACH = 6
 PLACES = (
-    ("Overview", "overview", "overview", "o"), ("Jobs", "jobs", "jobs", "j"), ("Runs", "runs", "runs", "r"),
-    ("Errors", "errors", "errors", "e"), ("Tools", "tools", "tools", "t"), ("Workers", "workers", "workers", "w"),
+    ("Overview", "overview", "overview", "o"),
+    ("Jobs", "jobs", "jobs", "j"),
+    ("Runs", "runs", "runs", "r"),
+    ("Errors", "errors", "errors", "e"),
+    ("Tools", "tools", "tools", "t"),
+    ("Workers", "workers", "workers", "w"),
     ("Events", "events", "events", "v"),
-)  # fmt: skip
+)
 
 
 def find(actor: Actor, question: str) -> dict[str, Any]:
@@ -28,7 +32,9 @@ def find(actor: Actor, question: str) -> dict[str, Any]:
     found: dict[str, Any] = {"jobs": list(jobs.order_by("-pk")[: EACH + 1])}
     if ids_only:
         return found
-    found["runs"] = list(actor.runs().filter(Q(run_id__icontains=text) | Q(title__icontains=text)).order_by("-pk")[:EACH])
+    found["runs"] = list(
+        actor.runs().filter(Q(run_id__icontains=text) | Q(title__icontains=text)).order_by("-pk")[:EACH]
+    )
     streams = actor.workstreams().filter(Q(ws_id__icontains=text) | Q(title__icontains=text))
     found["streams"] = list(streams.select_related("run").order_by("-pk")[:EACH])
     kinds = actor.errors().filter(Q(message__icontains=text) | Q(signature__startswith=text))
@@ -40,11 +46,12 @@ def actions(actor: Actor, text: str) -> list[tuple[str, str, str, str]]:
     """(label, address, glyph, key) of what can be done from anywhere."""
     jobs = reverse("jobs")
     listed = [
-        ("Submit a job", reverse("job-new"), "plus", "c"), ("Paste job JSON", reverse("job-new-json"), "file", ""),
+        ("Submit a job", reverse("job-new"), "plus", "c"),
+        ("Paste job JSON", reverse("job-new-json"), "file", ""),
         ("My failed jobs", f"{jobs}?status=failed&status=timeout&submitter=me", "retrying", ""),
         ("Jobs waiting for review", f"{jobs}?status=review", "review", ""),
         ("Keyboard shortcuts", reverse("keys"), "info", "?"),
-    ]  # fmt: skip
+    ]
     if not actor.may("submit"):
         listed = listed[2:]
     return [one for one in listed if text in one[0].lower()]
@@ -54,8 +61,11 @@ def actions(actor: Actor, text: str) -> list[tuple[str, str, str, str]]:
 def search(request: Visit) -> HttpResponse:
     question = _question(request)
     found = find(request.actor, question)
-    return render(request, "search/page.html", {"q": question, "found": found, "each": EACH,
-                                                "none": bool(question) and not any(found.values())})
+    return render(
+        request,
+        "search/page.html",
+        {"q": question, "found": found, "each": EACH, "none": bool(question) and not any(found.values())},
+    )
 
 
 @page(part=True)
@@ -66,9 +76,17 @@ def palette(request: Visit) -> HttpResponse:
     found = {} if limited else find(request.actor, question)
     recent = [] if text or limited else jobs_of(request.actor).for_list().order_by("-pk")[:EACH]
     places = [(label, reverse(name), glyph, key) for label, name, glyph, key in PLACES if text in label.lower()]
-    return render(request, "search/_palette.html", {
-        "found": found, "recent": recent, "places": [] if question.startswith("#") else places,
-        "actions": [] if question.startswith("#") else actions(request.actor, text), "q": question})
+    return render(
+        request,
+        "search/_palette.html",
+        {
+            "found": found,
+            "recent": recent,
+            "places": [] if question.startswith("#") else places,
+            "actions": [] if question.startswith("#") else actions(request.actor, text),
+            "q": question,
+        },
+    )
 
 
 def _question(request: Visit) -> str:

@@ -22,8 +22,14 @@ from jobs.pages.words import duration, size
 from jobs.roles import TOKEN_SCOPES
 from jobs.services import tokens
 
-TABS = (("profile", "Profile"), ("tokens", "API tokens"), ("templates", "Templates"), ("policies", "Policies"),
-        ("retention", "Retention"), ("about", "About"))  # fmt: skip
+TABS = (
+    ("profile", "Profile"),
+    ("tokens", "API tokens"),
+    ("templates", "Templates"),
+    ("policies", "Policies"),
+    ("retention", "Retention"),
+    ("about", "About"),
+)
 LIVES = {"90": "In 90 days", "30": "In 30 days", "365": "In a year", "": "Never"}
 SOON = timedelta(days=14)
 
@@ -40,9 +46,12 @@ def settings(request: Visit, tab: str) -> HttpResponse:
     if tab == "retention":
         context["facts"] = [
             ("Jobs, attempts and logs", f"kept for {conf.ENGINE_RETENTION_DAYS} days after their end"),
-            ("Log of one attempt", f"at most {size(conf.ENGINE_LOG_LIMIT_BYTES)}; of a longer one the head and the tail"),
+            (
+                "Log of one attempt",
+                f"at most {size(conf.ENGINE_LOG_LIMIT_BYTES)}; of a longer one the head and the tail",
+            ),
             ("Copy of a log for other web hosts", f"the first {size(conf.ENGINE_LOG_COPY_BYTES)}"),
-        ]  # fmt: skip
+        ]
     if tab == "about":
         context["facts"] = about()
     return render(request, f"settings/{tab if tab == 'profile' else 'facts'}.html", context)
@@ -68,11 +77,15 @@ def policies() -> list[tuple[str, str]]:
 def about() -> list[tuple[str, str]]:
     vendor = db.connection().vendor
     return [
-        ("Engine", version("engine-jobs")), ("Python", sys.version.split()[0]), ("Django", django.get_version()),
-        ("Queue", f"django-q2 {version('django-q2')}"), ("Pages", f"django-htmx {version('django-htmx')}"),
+        ("Engine", version("engine-jobs")),
+        ("Python", sys.version.split()[0]),
+        ("Django", django.get_version()),
+        ("Queue", f"django-q2 {version('django-q2')}"),
+        ("Pages", f"django-htmx {version('django-htmx')}"),
         ("Database", f"SQLite {sqlite3.sqlite_version}" if vendor == "sqlite" else vendor),
-        ("Node", conf.ENGINE_NODE), ("System", f"{platform.system()} {platform.release()}"),
-    ]  # fmt: skip
+        ("Node", conf.ENGINE_NODE),
+        ("System", f"{platform.system()} {platform.release()}"),
+    ]
 
 
 def _tokens(request: Visit, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
@@ -80,8 +93,12 @@ def _tokens(request: Visit, context: dict[str, Any], made: str = "", status: int
     for row in rows:
         row.soon = row.expires_at is not None and row.expires_at < db.now() + SOON  # type: ignore[attr-defined]
     scopes = [scope for scope in TOKEN_SCOPES if request.actor.may(scope)]
-    return render(request, "settings/tokens.html", context | {
-        "tokens": rows, "made": made, "scopes": scopes, "lives": LIVES}, status=status)
+    return render(
+        request,
+        "settings/tokens.html",
+        context | {"tokens": rows, "made": made, "scopes": scopes, "lives": LIVES},
+        status=status,
+    )
 
 
 @page("POST")
@@ -93,7 +110,9 @@ def token_new(request: Visit) -> HttpResponse:
     name = request.POST.get("name", "").strip()[:80]
     scopes = [scope for scope in request.POST.getlist("scope") if request.actor.may(scope)]
     if not name:
-        return _tokens(request, context | {"fault": "Give it a name, so that you know later what it is for."}, status=422)
+        return _tokens(
+            request, context | {"fault": "Give it a name, so that you know later what it is for."}, status=422
+        )
     try:
         _, secret = tokens.create(request.actor.user, name, scopes, by=request.actor.name, expires_at=expires)
     except Refused as refusal:

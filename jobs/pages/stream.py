@@ -212,8 +212,10 @@ def _after(news: News, last: int) -> str:
 def _gap(attempt: StepAttempt, first: int, to: int) -> str:
     if to < first:
         return ""
-    return render_to_string("jobs/_log_gap.html", {
-        "first": first, "to": to, "count": to - first + 1, "parts": part_url(attempt.job, attempt)})
+    return render_to_string(
+        "jobs/_log_gap.html",
+        {"first": first, "to": to, "count": to - first + 1, "parts": part_url(attempt.job, attempt)},
+    )
 
 
 def _sse(html: str, last: int) -> str:

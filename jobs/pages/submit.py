@@ -84,11 +84,18 @@ def dry_run(request: Visit, draft: forms.Draft) -> dict[str, Any]:
     command = document.get("command") or {}
     argv = [str(word) for word in [command.get("exe", ""), *command.get("args", [])]]
     return {
-        "ok": not draft.errors and report.ok, "errors": draft.errors, "problems": problems, "warnings": report.warnings,
-        "queued": queued, "tool": tool, "usual": usual().get(tool), "document": document,
-        "unknown_secrets": [name for name in named if name not in known], "known_secrets": sorted(known),
+        "ok": not draft.errors and report.ok,
+        "errors": draft.errors,
+        "problems": problems,
+        "warnings": report.warnings,
+        "queued": queued,
+        "tool": tool,
+        "usual": usual().get(tool),
+        "document": document,
+        "unknown_secrets": [name for name in named if name not in known],
+        "known_secrets": sorted(known),
         "command": " \\\n  ".join(shlex.quote(word) for word in argv if word)[:4000],
-    }  # fmt: skip
+    }
 
 
 def _field_of(pointer: str) -> str:
@@ -96,23 +103,50 @@ def _field_of(pointer: str) -> str:
     return next((name for start, name in forms.POINTERS.items() if path == start or path.startswith(start + "/")), "")
 
 
-def show(request: Visit, draft: forms.Draft, *, dry: dict[str, Any] | None = None, cloned: Job | None = None,
-         template: JobTemplate | None = None, status: int = 200) -> HttpResponse:
+def show(
+    request: Visit,
+    draft: forms.Draft,
+    *,
+    dry: dict[str, Any] | None = None,
+    cloned: Job | None = None,
+    template: JobTemplate | None = None,
+    status: int = 200,
+) -> HttpResponse:
     adapter = forms.adapter_named(draft.values.get("tool", ""))
     takers = [name for name, one in sorted(registry.adapters().items()) if any(f.name == "prompt" for f in one.fields)]
     queues = sorted({"default", *settings.ENGINE_QUEUES, *QueueControl.objects.values_list("name", flat=True)})
     recent = jobs_of(request.actor).exclude(repo_key="").order_by("-pk").values_list("repo_key", "run_id")[:200]
-    return render(request, "submit/form.html", _fields(adapter, draft) | {
-        "tools": sorted(registry.adapters()), "dry": dry, "cloned": cloned, "template": template, "takers": takers,
-        "queues": queues, "templates": request.actor.templates()[:60], "priorities": Priority.values,
-        "repos": list(dict.fromkeys(repo for repo, _ in recent))[:12],
-        "runs": list(dict.fromkeys(run for _, run in recent))[:12], "roots": settings.ENGINE_ROOTS,
-        "limit": words.duration(settings.ENGINE_TIMEOUT_S), "usual": usual().get(adapter.name),
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "submit/form.html",
+        _fields(adapter, draft)
+        | {
+            "tools": sorted(registry.adapters()),
+            "dry": dry,
+            "cloned": cloned,
+            "template": template,
+            "takers": takers,
+            "queues": queues,
+            "templates": request.actor.templates()[:60],
+            "priorities": Priority.values,
+            "repos": list(dict.fromkeys(repo for repo, _ in recent))[:12],
+            "runs": list(dict.fromkeys(run for _, run in recent))[:12],
+            "roots": settings.ENGINE_ROOTS,
+            "limit": words.duration(settings.ENGINE_TIMEOUT_S),
+            "usual": usual().get(adapter.name),
+        },
+        status=status,
+    )
 
 
 def _fields(adapter: Any, draft: forms.Draft) -> dict[str, Any]:
-    shown = [{"field": one, "name": forms.TOOL_FIELD + one.name,
-              "value": draft.values.get(forms.TOOL_FIELD + one.name, one.default),
-              "error": draft.errors.get(forms.TOOL_FIELD + one.name, "")} for one in adapter.fields]  # fmt: skip
+    shown = [
+        {
+            "field": one,
+            "name": forms.TOOL_FIELD + one.name,
+            "value": draft.values.get(forms.TOOL_FIELD + one.name, one.default),
+            "error": draft.errors.get(forms.TOOL_FIELD + one.name, ""),
+        }
+        for one in adapter.fields
+    ]
     return {"adapter": adapter, "fields": shown, "v": draft.values, "errors": draft.errors}

@@ -111,8 +111,13 @@ def _read(
 
 
 def _in_list(problem: schema.Problem, index: int) -> schema.Problem:
-    return schema.Problem(f"/{index}{problem.pointer}", f"Job {index + 1}: {problem.message}", problem.found,
-                          problem.allowed, problem.suggestion)
+    return schema.Problem(
+        f"/{index}{problem.pointer}",
+        f"Job {index + 1}: {problem.message}",
+        problem.found,
+        problem.allowed,
+        problem.suggestion,
+    )
 
 
 def _submitted(request: Visit, jobs: list[Job]) -> HttpResponse:
@@ -121,23 +126,41 @@ def _submitted(request: Visit, jobs: list[Job]) -> HttpResponse:
     return done(request, f"{len(jobs)} jobs were submitted.", resolve_url("run", run_id=jobs[0].run_id))
 
 
-def _page(request: Visit, text: str, found: tuple[list[schema.Problem], list[schema.Problem]] | None, *,
-          cloned: Job | None = None, status: int = 200) -> HttpResponse:
+def _page(
+    request: Visit,
+    text: str,
+    found: tuple[list[schema.Problem], list[schema.Problem]] | None,
+    *,
+    cloned: Job | None = None,
+    status: int = 200,
+) -> HttpResponse:
     problems, warnings = found or ([], [])
     placed = [p for p in problems if p.line is not None]
-    return render(request, "submit/json.html", {
-        "text": text, "checked": found is not None, "problems": problems, "warnings": warnings, "cloned": cloned,
-        "loose": [p for p in problems if not p.line], "loose_warnings": [w for w in warnings if not w.line],
-        "lines": checked_lines(text, placed, [w for w in warnings if w.line]) if found is not None else [],
-        "jumps": sorted({p.line for p in placed if p.line})[:12], "examples": sorted(schema.example_texts()),
-        "templates": request.actor.templates()[:60],
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "submit/json.html",
+        {
+            "text": text,
+            "checked": found is not None,
+            "problems": problems,
+            "warnings": warnings,
+            "cloned": cloned,
+            "loose": [p for p in problems if not p.line],
+            "loose_warnings": [w for w in warnings if not w.line],
+            "lines": checked_lines(text, placed, [w for w in warnings if w.line]) if found is not None else [],
+            "jumps": sorted({p.line for p in placed if p.line})[:12],
+            "examples": sorted(schema.example_texts()),
+            "templates": request.actor.templates()[:60],
+        },
+        status=status,
+    )
 
 
 def checked_lines(text: str, problems: list[schema.Problem], warnings: list[schema.Problem]) -> list[CheckedLine]:
     lines = text.split("\n")[:4000]
     return [
-        CheckedLine(number, line[:1000], [p for p in problems if p.line == number],
-                    [w for w in warnings if w.line == number])
+        CheckedLine(
+            number, line[:1000], [p for p in problems if p.line == number], [w for w in warnings if w.line == number]
+        )
         for number, line in enumerate(lines, 1)
     ]

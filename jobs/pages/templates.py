@@ -66,16 +66,36 @@ def draft(request: Visit) -> HttpResponse:
     return _form(request, typed.document or {})
 
 
-def _form(request: Visit, document: dict[str, Any], *, text: str = "", fault: str = "", problems: Any = (),
-          status: int = 200, **fields: Any) -> HttpResponse:  # fmt: skip
+def _form(
+    request: Visit,
+    document: dict[str, Any],
+    *,
+    text: str = "",
+    fault: str = "",
+    problems: Any = (),
+    status: int = 200,
+    **fields: Any,
+) -> HttpResponse:
     kept = templates.without_values(document)
     metadata = document.get("metadata")
     title = fields.pop("title", "") or (metadata.get("title", "") if isinstance(metadata, dict) else "")
     dropped = isinstance(document.get("env"), dict) and document["env"] != kept.get("env", {})
-    return render(request, "settings/template_form.html", {
-        "tab": "templates", "tabs": TABS, "title": title, "slug": slugify(title)[:80], "fault": fault, "dropped": dropped,
-        "problems": problems, "text": json.dumps(kept, indent=2, ensure_ascii=False) if document else text, **fields,
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "settings/template_form.html",
+        {
+            "tab": "templates",
+            "tabs": TABS,
+            "title": title,
+            "slug": slugify(title)[:80],
+            "fault": fault,
+            "dropped": dropped,
+            "problems": problems,
+            "text": json.dumps(kept, indent=2, ensure_ascii=False) if document else text,
+            **fields,
+        },
+        status=status,
+    )
 
 
 def _save(request: Visit) -> HttpResponse:

@@ -46,8 +46,12 @@ def draw(run: Run, cards: Mapping[int, Card], attempts: Sequence[StepAttempt]) -
             tone = words.look(attempt.status).tone
             row.bars.append(Bar("tool", percent(at(attempt.started_at)), "", percent(width), tone))
     ordered = sorted(rows.values(), key=lambda row: row.card.started_at or end)
-    return Timeline(ordered, [tick for _, tick in scale(start, span)], percent(at(end)) if alive else "",
-                    int(end.timestamp() / max(4.0, span / 50)) if alive else 0)
+    return Timeline(
+        ordered,
+        [tick for _, tick in scale(start, span)],
+        percent(at(end)) if alive else "",
+        int(end.timestamp() / max(4.0, span / 50)) if alive else 0,
+    )
 
 
 def _said(card: Card) -> str:

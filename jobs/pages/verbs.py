@@ -28,36 +28,104 @@ class Verb:
     past: str = ""
 
 
-VERBS = {verb.name: verb for verb in (
-    Verb("cancel", "Cancel job", "stop", actions.CANCELLABLE, actions.cancel,
-         "Stops the tool and everything it started, then records the job as cancelled. The log so far is kept.",
-         "{job} is being cancelled.", tone="bad", past="cancelled"),
-    Verb("retry", "Retry", "retrying", actions.RETRYABLE, actions.retry,
-         "Starts a new attempt of the same command with a fresh budget. Earlier attempts and their logs are kept.",
-         "{job} was sent back to the queue.", key="R", past="sent back to the queue"),
-    Verb("escalate", "Escalate", "up", actions.RETRYABLE, actions.escalate,
-         "Starts a new attempt with another tool, which is told what was asked and how the last attempt ended.",
-         "{job} was handed to another tool.", key="E", past="handed to another tool"),
-    Verb("release", "Release", "play", (_S.QUARANTINED, _S.WAITING), actions.release,
-         "Lets the job start again. It counts with a fresh budget.", "{job} was released.", past="released"),
-    Verb("close", "Close as failed", "failed", (_S.QUARANTINED,), actions.close,
-         "Records the job as failed. Jobs that wait for it are blocked or held, as they asked.",
-         "{job} was closed as failed.", tone="bad", past="closed"),
-    Verb("hold", "Hold", "pause", (_S.QUEUED, _S.WAITING), actions.hold,
-         "Keeps the job from starting until somebody releases it.", "{job} is held.", past="held"),
-    Verb("review", "Review", "review", (_S.REVIEW,), actions.review,
-         "Ends the wait for a person.", "{job} has its verdict.", past="reviewed"),
-)}  # fmt: skip
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            "cancel",
+            "Cancel job",
+            "stop",
+            actions.CANCELLABLE,
+            actions.cancel,
+            "Stops the tool and everything it started, then records the job as cancelled. The log so far is kept.",
+            "{job} is being cancelled.",
+            tone="bad",
+            past="cancelled",
+        ),
+        Verb(
+            "retry",
+            "Retry",
+            "retrying",
+            actions.RETRYABLE,
+            actions.retry,
+            "Starts a new attempt of the same command with a fresh budget. Earlier attempts and their logs are kept.",
+            "{job} was sent back to the queue.",
+            key="R",
+            past="sent back to the queue",
+        ),
+        Verb(
+            "escalate",
+            "Escalate",
+            "up",
+            actions.RETRYABLE,
+            actions.escalate,
+            "Starts a new attempt with another tool, which is told what was asked and how the last attempt ended.",
+            "{job} was handed to another tool.",
+            key="E",
+            past="handed to another tool",
+        ),
+        Verb(
+            "release",
+            "Release",
+            "play",
+            (_S.QUARANTINED, _S.WAITING),
+            actions.release,
+            "Lets the job start again. It counts with a fresh budget.",
+            "{job} was released.",
+            past="released",
+        ),
+        Verb(
+            "close",
+            "Close as failed",
+            "failed",
+            (_S.QUARANTINED,),
+            actions.close,
+            "Records the job as failed. Jobs that wait for it are blocked or held, as they asked.",
+            "{job} was closed as failed.",
+            tone="bad",
+            past="closed",
+        ),
+        Verb(
+            "hold",
+            "Hold",
+            "pause",
+            (_S.QUEUED, _S.WAITING),
+            actions.hold,
+            "Keeps the job from starting until somebody releases it.",
+            "{job} is held.",
+            past="held",
+        ),
+        Verb(
+            "review",
+            "Review",
+            "review",
+            (_S.REVIEW,),
+            actions.review,
+            "Ends the wait for a person.",
+            "{job} has its verdict.",
+            past="reviewed",
+        ),
+    )
+}
 BULK = ("retry", "escalate", "release", "cancel")
 # The first of these that a state allows is the page's primary button.
-PRIMARY = {_S.FAILED: "retry", _S.TIMEOUT: "retry", _S.QUARANTINED: "release", _S.BLOCKED: "retry",
-           _S.CANCELLED: "retry", _S.REJECTED: "retry"}
+PRIMARY = {
+    _S.FAILED: "retry",
+    _S.TIMEOUT: "retry",
+    _S.QUARANTINED: "release",
+    _S.BLOCKED: "retry",
+    _S.CANCELLED: "retry",
+    _S.REJECTED: "retry",
+}
 
 
 def allowed(job: Job, actor: Actor) -> list[Verb]:
     """What the state allows and the person may do."""
-    return [verb for verb in VERBS.values()
-            if job.status in verb.states and _fits(verb, job) and actor.may_do(verb.name, job)]
+    return [
+        verb
+        for verb in VERBS.values()
+        if job.status in verb.states and _fits(verb, job) and actor.may_do(verb.name, job)
+    ]
 
 
 def _fits(verb: Verb, job: Job) -> bool:

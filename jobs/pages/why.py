@@ -27,11 +27,14 @@ def tell(jobs: Sequence[Job]) -> dict[int, str]:
 def _needs(jobs: Sequence[Job]) -> dict[int, str]:
     names: dict[int, list[str]] = defaultdict(list)
     rows = Dependency.objects.filter(job__in=jobs, met=False).values_list(
-        "job_id", "needs__title", "needs_workstream__ws_id")
+        "job_id", "needs__title", "needs_workstream__ws_id"
+    )
     for pk, title, stream in rows[:500]:
         names[pk].append(title or stream or "")
-    return {pk: f"waits for {', '.join(found[:2])}{f' and {len(found) - 2} more' if len(found) > 2 else ''}"
-            for pk, found in names.items()}
+    return {
+        pk: f"waits for {', '.join(found[:2])}{f' and {len(found) - 2} more' if len(found) > 2 else ''}"
+        for pk, found in names.items()
+    }
 
 
 def _queued(jobs: Sequence[Job]) -> dict[int, str]:
@@ -44,8 +47,10 @@ def _queued(jobs: Sequence[Job]) -> dict[int, str]:
             free.append(job)
     if free:
         served = served_queues()
-        told |= {job.pk: "next when a slot is free" if job.queue in served else f"no worker takes queue {job.queue}"
-                 for job in free}
+        told |= {
+            job.pk: "next when a slot is free" if job.queue in served else f"no worker takes queue {job.queue}"
+            for job in free
+        }
     return told
 
 

@@ -25,10 +25,23 @@ AGENT = "ENGINE_AGENT"  # set by our cluster command, whose main process ticks
 
 def token() -> str:
     """A synthetic task that claims and runs jobs. It is not stored anywhere and needs no acknowledgement."""
-    return str(SignedPackage.dumps({
-        "id": os.urandom(16).hex(), "name": "run-next", "func": RUN_NEXT, "args": (), "kwargs": {},
-        "started": db.now(), "timeout": -1, "save": False, "cached": False, "sync": False, "group": None,
-    }))  # fmt: skip
+    return str(
+        SignedPackage.dumps(
+            {
+                "id": os.urandom(16).hex(),
+                "name": "run-next",
+                "func": RUN_NEXT,
+                "args": (),
+                "kwargs": {},
+                "started": db.now(),
+                "timeout": -1,
+                "save": False,
+                "cached": False,
+                "sync": False,
+                "group": None,
+            }
+        )
+    )
 
 
 class EngineBroker(ORM):  # type: ignore[misc]

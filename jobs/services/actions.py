@@ -80,9 +80,14 @@ def cancel(job: Job, *, by: str, grace_s: float | None = None) -> Job:
         if job.status == JobStatus.RUNNING and not let_go(job):
             grace = settings.ENGINE_CANCEL_GRACE_S if grace_s is None else grace_s
             return move(
-                job, JobStatus.CANCELLING, by=by, cancelled_by=by, cancel_grace_s=grace, reason="cancelled",
+                job,
+                JobStatus.CANCELLING,
+                by=by,
+                cancelled_by=by,
+                cancel_grace_s=grace,
+                reason="cancelled",
                 summary=f"Being cancelled by {by}.",
-            )  # fmt: skip
+            )
         return move(job, JobStatus.CANCELLED, by=by, cancelled_by=by, reason="cancelled", summary=f"Cancelled by {by}.")
 
 
@@ -162,9 +167,15 @@ def release(job: Job, *, by: str) -> Job:
         job = _locked(job)
         if job.status == JobStatus.QUARANTINED:
             return move(
-                job, JobStatus.QUEUED, by=by, event="job.released", reason="", summary="", budget_from=job.attempts_made,
+                job,
+                JobStatus.QUEUED,
+                by=by,
+                event="job.released",
+                reason="",
+                summary="",
+                budget_from=job.attempts_made,
                 queue=served_queue(job),
-            )  # fmt: skip
+            )
         if job.status == JobStatus.WAITING and job.on_hold:
             Job.objects.filter(pk=job.pk).update(on_hold=False, summary="", version=F("version") + 1)
             job.on_hold = False

@@ -90,7 +90,10 @@ def _run(attempt: StepAttempt, on_output: Callable[[bytes], None] | None) -> End
 
 def _close(attempt: StepAttempt, outcome: Outcome, ending: Ending | None = None) -> None:
     try:
-        patiently(lambda: settle(attempt, outcome.verdict, ending, head_commit=outcome.head_commit,
-                                 error_report=outcome.error_report))  # fmt: skip
+        patiently(
+            lambda: settle(
+                attempt, outcome.verdict, ending, head_commit=outcome.head_commit, error_report=outcome.error_report
+            )
+        )
     except LostLease as lost:
         log.warning("%s", lost)

@@ -22,7 +22,9 @@ log = logging.getLogger("engine.streams")
 TICK_S = 0.25
 STILL_THERE_S = 15.0  # a comment that keeps proxies from closing a quiet stream
 LINES_AT_ONCE = 500
-LIFE_S = 900.0  # then the listener comes again, after what it saw last: with a token that may have been revoked meanwhile
+LIFE_S = (
+    900.0  # then the listener comes again, after what it saw last: with a token that may have been revoked meanwhile
+)
 # Threads that look for all streams: as many connections to the database as threads, however many listen.
 EXECUTOR = ThreadPoolExecutor(4, "engine-streams")
 STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)

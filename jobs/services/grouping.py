@@ -49,10 +49,14 @@ def note(attempt: StepAttempt, verdict: Verdict, job: Job) -> ErrorRecord:
     kind, _ = ErrorRecord.objects.get_or_create(
         signature=signature(attempt.step_name, category, message),
         defaults={
-            "tool": attempt.step_name, "category": category, "message": message[:500], "pattern": normalise(message),
-            "first_seen_at": at, "last_seen_at": at,
+            "tool": attempt.step_name,
+            "category": category,
+            "message": message[:500],
+            "pattern": normalise(message),
+            "first_seen_at": at,
+            "last_seen_at": at,
         },
-    )  # fmt: skip
+    )
     rows = ErrorRecord.objects.filter(pk=kind.pk)
     rows.update(count=F("count") + 1, last_seen_at=at, run_id=job.run_id, ws_id=job.workstream.ws_id)
     if rows.filter(state=ErrorState.RESOLVED).update(state=ErrorState.OPEN, regressed_at=at):

@@ -63,9 +63,14 @@ class JobFilter:
         if unknown := [word for word in priorities if word not in Priority.values]:
             raise InvalidDocument(f"{unknown[0]!r} is no priority; use {', '.join(Priority.values)}.")
         several = {
-            "tool": self.tool, "run_id": self.run_id, "workstream__ws_id": self.workstream_id, "reason": self.reason,
-            "queue": self.queue, "submitted_by": self.submitted_by, "priority": self.priority,
-        }  # fmt: skip
+            "tool": self.tool,
+            "run_id": self.run_id,
+            "workstream__ws_id": self.workstream_id,
+            "reason": self.reason,
+            "queue": self.queue,
+            "submitted_by": self.submitted_by,
+            "priority": self.priority,
+        }
         for field, text in several.items():
             if words := _words(text):
                 jobs = jobs.filter(**{f"{field}__in": words})

@@ -32,11 +32,19 @@ def register() -> Node:
         node, _ = Node.objects.update_or_create(
             name=settings.ENGINE_NODE,
             defaults={
-                "host": settings.ENGINE_NODE, "pid": pid, "pid_started": started, "started_at": db.now(),
-                "heartbeat_at": db.now(), "slots": settings.ENGINE_SLOTS, "queues": list(settings.ENGINE_QUEUES),
-                "tools": tools(), "stopped_at": None, "draining": False, "version": engine_version(),
+                "host": settings.ENGINE_NODE,
+                "pid": pid,
+                "pid_started": started,
+                "started_at": db.now(),
+                "heartbeat_at": db.now(),
+                "slots": settings.ENGINE_SLOTS,
+                "queues": list(settings.ENGINE_QUEUES),
+                "tools": tools(),
+                "stopped_at": None,
+                "draining": False,
+                "version": engine_version(),
             },
-        )  # fmt: skip
+        )
         events.record("worker.started", worker=node.name, slots=node.slots)
     return node
 

@@ -49,9 +49,16 @@ def mark_running(document: dict[str, Any]) -> StepAttempt:
             started_at=job.started_at or db.now(),
         )
         return StepAttempt.objects.create(
-            run_id=job.run_id, ws_id=job.workstream.ws_id, step_name=job.tool, job=job, number=number, fence=job.fence,
-            cause="recorded", result_json={"job_id": job.job_id}, marker="",
-        )  # fmt: skip
+            run_id=job.run_id,
+            ws_id=job.workstream.ws_id,
+            step_name=job.tool,
+            job=job,
+            number=number,
+            fence=job.fence,
+            cause="recorded",
+            result_json={"job_id": job.job_id},
+            marker="",
+        )
 
 
 def let_go(job: Job) -> bool:
@@ -69,10 +76,15 @@ def record_result(document: dict[str, Any], result: JobResult) -> None:
         reason = result.reason[:20] or ("ok" if result.success else "exit_code")
         summary = text(result.summary)
         said = {
-            "job_id": job.job_id, "exit_code": result.exit_code, "error_report_path": result.error_report_path,
-            "duration_s": result.duration_s, "success": result.success, "status": status.value, "reason": reason,
+            "job_id": job.job_id,
+            "exit_code": result.exit_code,
+            "error_report_path": result.error_report_path,
+            "duration_s": result.duration_s,
+            "success": result.success,
+            "status": status.value,
+            "reason": reason,
             "summary": result.summary,
-        }  # fmt: skip
+        }
         StepAttempt.objects.filter(pk=attempt.pk).update(
             status=AttemptStatus(status.value),
             completed_at=db.now(),
@@ -90,9 +102,18 @@ def _create(document: dict[str, Any]) -> Job:
     refuse_locked(workstream.ws_id)
     at = db.now()
     job = Job.objects.create(
-        job_id=document["job_id"], run=run, workstream=workstream, title=title_of(document), spec=document,
-        tool=document["tool"], status=JobStatus.QUEUED, queue="program", submitted_by=BY, created_at=at, queued_at=at,
+        job_id=document["job_id"],
+        run=run,
+        workstream=workstream,
+        title=title_of(document),
+        spec=document,
+        tool=document["tool"],
+        status=JobStatus.QUEUED,
+        queue="program",
+        submitted_by=BY,
+        created_at=at,
+        queued_at=at,
         updated_at=at,
-    )  # fmt: skip
+    )
     events.record("job.submitted", job=job, by=BY, tool=job.tool)
     return job

@@ -97,17 +97,19 @@ def _close(
             "first_error_line": ending.first_error_line,
         }
     duration = ending.duration_s if ending else max(0.0, (at - attempt.started_at).total_seconds())
-    fields["result_json"] = storable({
-        "job_id": job.job_id,
-        "exit_code": fields.get("exit_code"),
-        "error_report_path": error_report,
-        "duration_s": round(duration, 3),
-        "success": verdict.success,
-        "status": status.value,
-        "reason": verdict.reason.value,
-        "summary": verdict.summary,
-        **({"ending": ending.as_dict()} if ending else {}),
-    })  # fmt: skip
+    fields["result_json"] = storable(
+        {
+            "job_id": job.job_id,
+            "exit_code": fields.get("exit_code"),
+            "error_report_path": error_report,
+            "duration_s": round(duration, 3),
+            "success": verdict.success,
+            "status": status.value,
+            "reason": verdict.reason.value,
+            "summary": verdict.summary,
+            **({"ending": ending.as_dict()} if ending else {}),
+        }
+    )
     if not verdict.success and verdict.reason not in (Reason.CANCELLED, Reason.LOST):
         fields["error"] = grouping.note(attempt, verdict, job)
     ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING)
@@ -137,9 +139,15 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
     try:
         policy = Policy.parse(metadata.get("retry_policy"))
         decision = decide(
-            replace(policy, ladder=()) if alone else policy, verdict, attempt.exit_code, history, hop=job.hop,
-            repeatable=repeatable, review=bool(metadata.get("review")), now=time.time(),
-        )  # fmt: skip
+            replace(policy, ladder=()) if alone else policy,
+            verdict,
+            attempt.exit_code,
+            history,
+            hop=job.hop,
+            repeatable=repeatable,
+            review=bool(metadata.get("review")),
+            now=time.time(),
+        )
     except Exception as defect:
         log.exception("what follows attempt %s cannot be decided", attempt.pk)
         sentence = f"{verdict.summary}; what follows could not be decided: {defect!r}"
@@ -169,9 +177,17 @@ def _record(
     if ending and (ending.killed or ending.survivors):
         stop = {"killed": ending.killed, "survivors": ending.survivors, "stop_s": round(ending.stop_s, 2)}
     events.record(
-        f"attempt.{attempt.status}", job=job, by=by, attempt=attempt.number, tool=attempt.step_name,
-        reason=verdict.reason.value, summary=verdict.summary, exit_code=attempt.exit_code, then=decision.action, **stop,
-    )  # fmt: skip
+        f"attempt.{attempt.status}",
+        job=job,
+        by=by,
+        attempt=attempt.number,
+        tool=attempt.step_name,
+        reason=verdict.reason.value,
+        summary=verdict.summary,
+        exit_code=attempt.exit_code,
+        then=decision.action,
+        **stop,
+    )
 
 
 def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, carried: dict[str, Any]) -> None:

@@ -74,8 +74,11 @@ class Shipper:
         for start in range(0, len(data), CHUNK_BYTES):
             piece = data[start : start + CHUNK_BYTES]
             count = piece.count(b"\n")
-            rows.append(LogChunk(attempt=self.attempt, seq=seq, offset=offset, first_line=lines + 1, line_count=count,
-                                 data=piece))  # fmt: skip
+            rows.append(
+                LogChunk(
+                    attempt=self.attempt, seq=seq, offset=offset, first_line=lines + 1, line_count=count, data=piece
+                )
+            )
             offset, lines, seq = offset + len(piece), lines + count, seq + 1
         with db.atomic():
             ours = StepAttempt.objects.filter(pk=self.attempt.pk, fence=self.attempt.fence)

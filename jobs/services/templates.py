@@ -46,8 +46,17 @@ def repository_of(document: dict[str, Any]) -> str:
     return str(Path(root).resolve()) if root.startswith("/") else ""
 
 
-def save(slug: str, document: Any, *, owner: User, title: str, description: str = "", shared: bool = False, by: str,
-         replace: bool = False) -> JobTemplate:  # fmt: skip
+def save(
+    slug: str,
+    document: Any,
+    *,
+    owner: User,
+    title: str,
+    description: str = "",
+    shared: bool = False,
+    by: str,
+    replace: bool = False,
+) -> JobTemplate:
     """Make it, or with `replace` write over the one of that name, whose owner stays. Raises Refused."""
     if not SLUG.fullmatch(slug):
         raise InvalidDocument("The name is of small letters, digits, - and _, at most 80 of them.")
@@ -55,8 +64,14 @@ def save(slug: str, document: Any, *, owner: User, title: str, description: str 
     if not title or len(title) > 200 or len(description) > 500:
         raise InvalidDocument("A title takes 1 to 200 characters, a description at most 500.")
     kept = check(document)
-    fields = {"title": title, "description": description.replace("\0", "").strip(), "document": kept, "shared": shared,
-              "repo_key": repository_of(kept), "updated_at": db.now()}  # fmt: skip
+    fields = {
+        "title": title,
+        "description": description.replace("\0", "").strip(),
+        "document": kept,
+        "shared": shared,
+        "repo_key": repository_of(kept),
+        "updated_at": db.now(),
+    }
     try:
         with db.atomic():
             template = JobTemplate.objects.select_for_update().filter(slug=slug).first() if replace else None

@@ -35,9 +35,13 @@ def create(
     try:
         with db.atomic():
             token = ApiToken.objects.create(
-                user=user, name=name, prefix=secret[:10], sha256=digest(secret), expires_at=expires_at,
+                user=user,
+                name=name,
+                prefix=secret[:10],
+                sha256=digest(secret),
+                expires_at=expires_at,
                 scopes=[scope for scope in TOKEN_SCOPES if scope in scopes],
-            )  # fmt: skip
+            )
             events.record("token.created", by=by, token=token.name, owner=user.get_username(), scopes=token.scopes)
     except IntegrityError:
         raise Refused(f"{user.get_username()} has a token named {name} already; choose another name.") from None

@@ -26,8 +26,9 @@ PATIENCE_S = 60.0  # how long a stream may be away before it is given up
 class Client:
     """Talks to one Engine. Raises EngineError for what it refuses, Unavailable when it does not answer."""
 
-    def __init__(self, url: str = "", token: str = "", *, timeout: float = 30.0,
-                 transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str = "", token: str = "", *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
         url = url or os.environ.get("ENGINE_URL", "http://127.0.0.1:8750")
         token = token or os.environ.get("ENGINE_TOKEN", "")
         self.url = url.rstrip("/")
@@ -39,7 +40,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -100,8 +103,15 @@ class Client:
     def act(self, job_id: str, verb: str, **order: Any) -> Job:
         return cast(Job, self._ask("POST", f"jobs/{job_id}/{verb}", json=order or None))
 
-    def bulk(self, verb: str, *, job_ids: Sequence[str] | None = None, filter: Mapping[str, Any] | None = None,
-             dry_run: bool = False, tool: str = "") -> Bulk:
+    def bulk(
+        self,
+        verb: str,
+        *,
+        job_ids: Sequence[str] | None = None,
+        filter: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        tool: str = "",
+    ) -> Bulk:
         """Do one verb to many jobs; a result for each."""
         order: dict[str, Any] = {"verb": verb, "dry_run": dry_run, "tool": tool}
         order |= {"job_ids": list(job_ids)} if job_ids is not None else {"filter": dict(filter or {})}
@@ -155,13 +165,29 @@ class Client:
         return cast(dict[str, Any], self._ask("GET", "tokens/me"))
 
     # --- how it is asked ---------------------------------------------------------------------------------------------
-    def _ask(self, method: str, path: str, *, content: bytes | None = None, json: Any = None,
-             headers: Mapping[str, str] | None = None, wait: float = 0, query: Mapping[str, Any] | None = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        wait: float = 0,
+        query: Mapping[str, Any] | None = None,
+    ) -> Any:
         params = {**(query or {}), **({"wait": wait} if wait else {})}
         timeout = httpx.Timeout(30.0 + wait)
         kind = {"Content-Type": "application/json"} if content is not None else {}
-        response = self._send(method, path, params=params, content=content, json=json, timeout=timeout,
-                              headers={**kind, **(headers or {})})  # fmt: skip
+        response = self._send(
+            method,
+            path,
+            params=params,
+            content=content,
+            json=json,
+            timeout=timeout,
+            headers={**kind, **(headers or {})},
+        )
         try:
             return response.json() if response.content else None
         except ValueError:
@@ -223,5 +249,6 @@ def _refusal(response: httpx.Response, url: str) -> EngineError:
         said = response.json()
     if not isinstance(said, dict) or "code" not in said:
         return Unavailable(f"{url} answers with {response.status_code}, but not as Engine does.")
-    return EngineError(response.status_code, said["code"], said.get("detail", ""), said.get("problems"),
-                       said.get("request_id", ""))
+    return EngineError(
+        response.status_code, said["code"], said.get("detail", ""), said.get("problems"), said.get("request_id", "")
+    )

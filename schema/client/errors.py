@@ -11,8 +11,9 @@ EXIT_CODES = {400: 65, 413: 65, 422: 65, 404: 66, 401: 77, 403: 77, 429: 75}
 class EngineError(Exception):
     """A refusal: `code` is its word, `status` the HTTP answer, `problems` the faults of a document."""
 
-    def __init__(self, status: int, code: str, detail: str, problems: list[dict[str, Any]] | None = None,
-                 request_id: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, problems: list[dict[str, Any]] | None = None, request_id: str = ""
+    ) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail, self.request_id = status, code, detail, request_id
         self.problems = problems or []

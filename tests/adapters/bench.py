@@ -106,8 +106,16 @@ class Bench:
     def log(self) -> str:
         return (self.repo / "logs/job.log").read_text()
 
-    def judged(self, tool: str, log: str, exit_code: int | None = 0, *, git: GitChange | None = UNCHANGED,
-               args: tuple[str, ...] = (), **ending: Any) -> Verdict:  # fmt: skip
+    def judged(
+        self,
+        tool: str,
+        log: str,
+        exit_code: int | None = 0,
+        *,
+        git: GitChange | None = UNCHANGED,
+        args: tuple[str, ...] = (),
+        **ending: Any,
+    ) -> Verdict:
         """The verdict on a log, without running anything."""
         (self.attempt / "output.log").write_text(log)
         end = Ending(**{"ended_by": "exit", "exit_code": exit_code, "ended_at": 1_800_000_000.0, **ending})

@@ -165,10 +165,19 @@ def test_the_reference_job_gets_what_keeps_it_from_hanging(bench: Bench) -> None
     bench.stand_in("aider", HEAD)
     bench.run(bench.job("aider", "--message", "Fix the bug"))
     argv, env = bench.argv(), bench.env()
-    for flag in ("--yes-always", "--no-suggest-shell-commands", "--no-check-update", "--no-show-model-warnings",
-                 "--no-pretty",
-                 "--no-show-release-notes", "--no-gitignore", "--no-detect-urls", "--no-fancy-input", "--no-auto-test",
-                 "--no-auto-lint"):  # fmt: skip
+    for flag in (
+        "--yes-always",
+        "--no-suggest-shell-commands",
+        "--no-check-update",
+        "--no-show-model-warnings",
+        "--no-pretty",
+        "--no-show-release-notes",
+        "--no-gitignore",
+        "--no-detect-urls",
+        "--no-fancy-input",
+        "--no-auto-test",
+        "--no-auto-lint",
+    ):
         assert flag in argv
     for flag in ("--analytics-log", "--chat-history-file", "--input-history-file", "--env-file"):
         assert Path(argv[argv.index(flag) + 1]).parent == bench.attempt

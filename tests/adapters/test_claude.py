@@ -112,8 +112,17 @@ def test_a_used_up_limit_tells_when_it_ends(bench: Bench) -> None:
 def test_its_flags_keep_repository_settings_out_and_let_it_edit(bench: Bench) -> None:
     bench.stand_in("claude", log())
     bench.run(bench.job("claude", "Fix the bug"))
-    assert bench.argv() == ["-p", "--verbose", "--output-format", "stream-json", "--setting-sources", "user",
-                            "--permission-mode", "acceptEdits", "Fix the bug"]  # fmt: skip
+    assert bench.argv() == [
+        "-p",
+        "--verbose",
+        "--output-format",
+        "stream-json",
+        "--setting-sources",
+        "user",
+        "--permission-mode",
+        "acceptEdits",
+        "Fix the bug",
+    ]
     assert bench.env()["CLAUDE_CODE_MAX_RETRIES"] == "2" and bench.env()["DISABLE_AUTOUPDATER"] == "1"
 
 

@@ -31,8 +31,11 @@ def test_json_lines_skip_what_is_no_object(tmp_path: Path) -> None:
 def test_a_line_without_an_end_is_cut_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.evidence.LONGEST_LINE", 10)
     assert list(evidence(tmp_path, b"x" * 95 + b"\nshort\n" + b"y" * 10 + b"\nend").lines()) == [
-        "x" * 10, "short", "y" * 10, "end",
-    ]  # fmt: skip
+        "x" * 10,
+        "short",
+        "y" * 10,
+        "end",
+    ]
 
 
 def test_the_tail_begins_with_a_whole_line(tmp_path: Path) -> None:
@@ -125,8 +128,15 @@ def test_looking_at_a_repository_runs_nothing_of_it(bench: Bench) -> None:
 
 def written(bench: Bench, path: Path, roots: list[Path]) -> Path:
     verdict = Verdict(Reason.AUTH, "The provider refused the key", "r", ("quoted",), details={"n": 1})
-    return report.write(path, job=bench.job("aider"), verdict=verdict, ending=Ending("exit", exit_code=0),
-                        attempt_dir=bench.attempt, attempt=2, roots=roots)  # fmt: skip
+    return report.write(
+        path,
+        job=bench.job("aider"),
+        verdict=verdict,
+        ending=Ending("exit", exit_code=0),
+        attempt_dir=bench.attempt,
+        attempt=2,
+        roots=roots,
+    )
 
 
 def test_a_report_is_written_whole_and_leaves_nothing_beside_it(bench: Bench) -> None:
@@ -155,6 +165,10 @@ def test_a_repository_is_scanned_for_what_redirects_a_tool(bench: Bench) -> None
     (bench.repo / ".mcp.json").write_text("{}")
     (bench.repo / "sub").mkdir()
     found = {(one.tool, one.path): one.neutralised for one in repo_scan.scan(bench.repo / "sub")}
-    assert found == {("aider", ".env"): False, ("gemini", ".env"): False, ("opencode", ".opencode/plugin"): False,
-                     ("claude", ".mcp.json"): True}  # fmt: skip
+    assert found == {
+        ("aider", ".env"): False,
+        ("gemini", ".env"): False,
+        ("opencode", ".opencode/plugin"): False,
+        ("claude", ".mcp.json"): True,
+    }
     assert [one.path for one in repo_scan.scan(bench.repo, "claude")] == [".mcp.json"]

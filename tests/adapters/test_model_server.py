@@ -16,10 +16,13 @@ import pytest
 
 from tests.model_server import ModelServer
 
-RULES: list[dict[str, Any]] = [{"when": "secret", "model": "other", "reply": "never"},
-         {"when": "busy", "status": 503, "times": 1, "reply": "now"},
-         {"when": "late", "delay_s": 0.05, "reply": "at last"}, {"when": "hang", "hang": True},
-         {"when": "hello", "reply": "Good morning, and a good day to you."}]  # fmt: skip
+RULES: list[dict[str, Any]] = [
+    {"when": "secret", "model": "other", "reply": "never"},
+    {"when": "busy", "status": 503, "times": 1, "reply": "now"},
+    {"when": "late", "delay_s": 0.05, "reply": "at last"},
+    {"when": "hang", "hang": True},
+    {"when": "hello", "reply": "Good morning, and a good day to you."},
+]
 
 
 def ask(url: str, content: str, timeout: float = 5, **more: Any) -> tuple[int, str]:

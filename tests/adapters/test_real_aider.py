@@ -72,8 +72,13 @@ def test_the_file_is_changed_and_committed(bench: Bench) -> None:
     assert verdict.usage["input_tokens"] > 0 and verdict.usage["output_tokens"] > 0
     assert "Applied edit to greeting.py" in bench.log()
     assert git(bench, "status", "--short", "--untracked-files=all").split() == [
-        "??", ".aider.conf.yml", "??", ".env", "??", "logs/job.log",
-    ]  # fmt: skip
+        "??",
+        ".aider.conf.yml",
+        "??",
+        ".env",
+        "??",
+        "logs/job.log",
+    ]
     assert not (bench.root / "sprung").exists()
     assert "Engine" not in git(bench, "config", "--local", "--list")
 

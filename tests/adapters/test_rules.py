@@ -13,40 +13,46 @@ from adapters import Reason, ToolAdapter, UnknownTool, flags, get, registry, rul
 NOW = 1_800_000_000.0
 
 
-@pytest.mark.parametrize("text, status, reason", [
-    ("You exceeded your current quota", 429, Reason.QUOTA),
-    ("slow down", 429, Reason.RATE_LIMITED),
-    ("context length exceeded", 400, Reason.CONTEXT_OVERFLOW),
-    ("prompt is too long", 413, Reason.CONTEXT_OVERFLOW),
-    ("quota used up", 403, Reason.QUOTA),
-    ("no", 403, Reason.AUTH),
-    ("no", 402, Reason.QUOTA),
-    ("rate limit", 503, Reason.OVERLOADED),
-    ("HTTP 502 from the proxy", None, Reason.OVERLOADED),
-    ("last status: 429", None, Reason.RATE_LIMITED),
-    ('{"error": {"code": 401}}', None, Reason.AUTH),
-    ("getaddrinfo ENOTFOUND api.host", None, Reason.NETWORK),
-    ("something else, line 404", None, None),
-    ("", None, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, status, reason",
+    [
+        ("You exceeded your current quota", 429, Reason.QUOTA),
+        ("slow down", 429, Reason.RATE_LIMITED),
+        ("context length exceeded", 400, Reason.CONTEXT_OVERFLOW),
+        ("prompt is too long", 413, Reason.CONTEXT_OVERFLOW),
+        ("quota used up", 403, Reason.QUOTA),
+        ("no", 403, Reason.AUTH),
+        ("no", 402, Reason.QUOTA),
+        ("rate limit", 503, Reason.OVERLOADED),
+        ("HTTP 502 from the proxy", None, Reason.OVERLOADED),
+        ("last status: 429", None, Reason.RATE_LIMITED),
+        ('{"error": {"code": 401}}', None, Reason.AUTH),
+        ("getaddrinfo ENOTFOUND api.host", None, Reason.NETWORK),
+        ("something else, line 404", None, None),
+        ("", None, None),
+    ],
+)
 def test_a_providers_error_by_text_and_status(text: str, status: int | None, reason: Reason | None) -> None:
     assert rules.api_reason(text, status) is reason
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("Please try again in 20s.", NOW + 20),
-    ("Please retry in 34.5s.", NOW + 34.5),
-    ("Please try again in 250ms", NOW + 0.25),
-    ("try again in 6m0s", NOW + 360),
-    ("Retry after 30 seconds", NOW + 30),
-    ("Your limit resets in 2 hours 5 minutes", NOW + 7500),
-    ("usage limit reached|1800003600", 1_800_003_600),
-    ('"resetsAt": 1800003600', 1_800_003_600),
-    ("resets at 2027-01-15T09:00:00Z", 1_800_003_600),
-    ("Retrying in earnest", None),
-    ("The model said 1800003600", None),
-    ("", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("Please try again in 20s.", NOW + 20),
+        ("Please retry in 34.5s.", NOW + 34.5),
+        ("Please try again in 250ms", NOW + 0.25),
+        ("try again in 6m0s", NOW + 360),
+        ("Retry after 30 seconds", NOW + 30),
+        ("Your limit resets in 2 hours 5 minutes", NOW + 7500),
+        ("usage limit reached|1800003600", 1_800_003_600),
+        ('"resetsAt": 1800003600', 1_800_003_600),
+        ("resets at 2027-01-15T09:00:00Z", 1_800_003_600),
+        ("Retrying in earnest", None),
+        ("The model said 1800003600", None),
+        ("", None),
+    ],
+)
 def test_a_reset_time_is_read_where_it_is_told(text: str, expected: float | None) -> None:
     assert rules.reset_time(text, NOW) == expected
 
@@ -111,14 +117,17 @@ def test_an_entry_point_adds_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mine" in registry.adapters() and "mine" in registry.TOOL_RUNNERS
 
 
-@pytest.mark.parametrize("named, because", [
-    ({"aider": "Impostor"}, "the name 'aider' is taken"),
-    ({"other": "Mine"}, "the adapter says 'mine'"),
-    ({"Bad Name": "Mine"}, "must be 1 to 40 small letters"),
-    ({"mine": "Missing"}, "has no attribute 'Missing'"),
-    ({"mine": "no.such.module:X"}, "No module named"),
-    ({"mine": "NOW"}, "it lacks capabilities, classify"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "named, because",
+    [
+        ({"aider": "Impostor"}, "the name 'aider' is taken"),
+        ({"other": "Mine"}, "the adapter says 'mine'"),
+        ({"Bad Name": "Mine"}, "must be 1 to 40 small letters"),
+        ({"mine": "Missing"}, "has no attribute 'Missing'"),
+        ({"mine": "no.such.module:X"}, "No module named"),
+        ({"mine": "NOW"}, "it lacks capabilities, classify"),
+    ],
+)
 def test_a_bad_entry_point_is_left_out_with_its_reason_and_takes_nothing_along(
     named: dict[str, str], because: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,14 +8,17 @@ from adapters import AdapterError, Reason, get, run_shell_job
 from tests.adapters.bench import Bench
 
 
-@pytest.mark.parametrize("script, exit_code, reason", [
-    ("exit 0", 0, Reason.OK),
-    ("echo broken; exit 3", 3, Reason.EXIT_CODE),
-    ("nosuchprogram", 127, Reason.INFRA),
-    ("/etc/passwd", 126, Reason.INFRA),
-    ("exit 139", 139, Reason.CRASHED),
-    ("kill -ABRT $$", None, Reason.CRASHED),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "script, exit_code, reason",
+    [
+        ("exit 0", 0, Reason.OK),
+        ("echo broken; exit 3", 3, Reason.EXIT_CODE),
+        ("nosuchprogram", 127, Reason.INFRA),
+        ("/etc/passwd", 126, Reason.INFRA),
+        ("exit 139", 139, Reason.CRASHED),
+        ("kill -ABRT $$", None, Reason.CRASHED),
+    ],
+)
 def test_exit_codes_and_signals(script: str, exit_code: int | None, reason: Reason, bench: Bench) -> None:
     result, verdict = bench.run(bench.job("shell", "-c", script, exe="sh"))
     assert (verdict.reason, result.exit_code) == (reason, exit_code)

@@ -73,8 +73,10 @@ def test_secrets_keys_and_proxy_passwords_are_masked() -> None:
     job_env = {"ONE": {"secret": "A"}, "OPENAI_API_KEY": "in-the-open", "MAX_TOKENS": "4096", "NAME": "plain"}
     server = {"HTTPS_PROXY": "http://user:p%40ssword@proxy:3128"}
     assert built(job_env, secrets={"A": "from-vault", "B": "not-granted"}, server_env=server).secrets == (
-        "from-vault", "in-the-open", "p@ssword",
-    )  # fmt: skip
+        "from-vault",
+        "in-the-open",
+        "p@ssword",
+    )
 
 
 def test_paths_resolve_against_the_repository(tmp_path: Path) -> None:
@@ -122,8 +124,15 @@ def program(tmp_path: Path) -> Path:
 
 
 def found(exe: str, tmp_path: Path, known: tuple[str, ...] = ("tool",), allowed: tuple[str, ...] | None = None) -> str:
-    return executable.resolve(exe, tool="t", known=known, allowed=allowed, env={"PATH": str(tmp_path / "bin")},
-                              repo_root=tmp_path / "repo", cwd=tmp_path / "repo")  # fmt: skip
+    return executable.resolve(
+        exe,
+        tool="t",
+        known=known,
+        allowed=allowed,
+        env={"PATH": str(tmp_path / "bin")},
+        repo_root=tmp_path / "repo",
+        cwd=tmp_path / "repo",
+    )
 
 
 def test_a_name_is_looked_up_on_the_tools_own_path(program: Path, tmp_path: Path) -> None:

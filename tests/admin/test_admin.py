@@ -75,8 +75,11 @@ def test_every_row_leads_to_its_page_on_the_dashboard(root: Client) -> None:
 
 
 def run_action(client: Client, model: Any, action: str, *rows: Any, **extra: str) -> str:
-    response = client.post(address(model, "changelist"), {
-        "action": action, "_selected_action": [row.pk for row in rows], **extra}, follow=True)  # fmt: skip
+    response = client.post(
+        address(model, "changelist"),
+        {"action": action, "_selected_action": [row.pk for row in rows], **extra},
+        follow=True,
+    )
     return " ".join(str(message) for message in response.context["messages"])
 
 
@@ -91,10 +94,16 @@ def test_actions_go_through_the_services_and_say_what_was_refused(root: Client) 
     assert (event.actor, event.via) == ("root", "admin")
 
 
-@pytest.mark.parametrize(("action", "before", "after"), [
-    ("retry", JobStatus.FAILED, "queued"), ("hold", JobStatus.QUEUED, "waiting"),
-    ("close", JobStatus.QUARANTINED, "failed"),
-    ("release", JobStatus.QUARANTINED, "queued"), ("escalate", JobStatus.FAILED, "queued")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("retry", JobStatus.FAILED, "queued"),
+        ("hold", JobStatus.QUEUED, "waiting"),
+        ("close", JobStatus.QUARANTINED, "failed"),
+        ("release", JobStatus.QUARANTINED, "queued"),
+        ("escalate", JobStatus.FAILED, "queued"),
+    ],
+)
 def test_each_verb_is_an_action(root: Client, action: str, before: str, after: str) -> None:
     job = make_job(before)
     run_action(root, Job, action, job, tool="codex")
@@ -105,8 +114,11 @@ def test_each_verb_is_an_action(root: Client, action: str, before: str, after: s
 def test_a_job_is_mended_by_hand_without_its_status_and_leaves_a_trace(root: Client) -> None:
     job = make_job(JobStatus.QUEUED, title="Old")
     page = root.get(address(Job, "change", job.pk))
-    values = {name: value for name, value in page.context["adminform"].form.initial.items()
-              if name in page.context["adminform"].form.fields and value is not None}  # fmt: skip
+    values = {
+        name: value
+        for name, value in page.context["adminform"].form.initial.items()
+        if name in page.context["adminform"].form.fields and value is not None
+    }
     inline = {"dependencies-TOTAL_FORMS": 0, "dependencies-INITIAL_FORMS": 0}
     root.post(address(Job, "change", job.pk), {**values, **inline, "title": "New", "status": "completed"})
     job.refresh_from_db()
@@ -154,8 +166,13 @@ def test_staff_without_the_permission_neither_see_secrets_nor_act(client: Client
 
 def person_form(user: User, **changes: Any) -> dict[str, Any]:
     joined = user.date_joined
-    return {"username": user.username, "is_active": "on", "date_joined_0": f"{joined:%Y-%m-%d}",
-            "date_joined_1": f"{joined:%H:%M:%S}", **changes}  # fmt: skip
+    return {
+        "username": user.username,
+        "is_active": "on",
+        "date_joined_0": f"{joined:%Y-%m-%d}",
+        "date_joined_1": f"{joined:%H:%M:%S}",
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -184,7 +201,9 @@ def test_nobody_lifts_themselves_above_their_place(keeper: Client) -> None:
     me.refresh_from_db()
     assert not me.is_superuser
     assert keeper.post(reverse("admin:auth_user_change", args=[root.pk]), person_form(root)).status_code == 403
-    taken = keeper.post(reverse("admin:auth_user_password_change", args=[root.pk]), {"password1": "x", "password2": "x"})
+    taken = keeper.post(
+        reverse("admin:auth_user_password_change", args=[root.pk]), {"password1": "x", "password2": "x"}
+    )
     assert taken.status_code == 403
     role = Group.objects.get(name="admin")
     before = role.permissions.count()
@@ -194,7 +213,9 @@ def test_nobody_lifts_themselves_above_their_place(keeper: Client) -> None:
 
 def test_a_changed_password_is_on_record_without_the_password(root: Client) -> None:
     user = make_user("mara")
-    root.post(reverse("admin:auth_user_password_change", args=[user.pk]), {
-        "password1": "battery staple correct", "password2": "battery staple correct", "usable_password": "true"})  # fmt: skip
+    root.post(
+        reverse("admin:auth_user_password_change", args=[user.pk]),
+        {"password1": "battery staple correct", "password2": "battery staple correct", "usable_password": "true"},
+    )
     event = Event.objects.get(event_type="admin.password_changed")
     assert (event.actor, "battery" in str(event.payload_json)) == ("root", False)

@@ -12,9 +12,12 @@ from jobs.states import JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_workstream
 
 STATES = {
-    "jobs_retry": JobStatus.FAILED, "jobs_escalate": JobStatus.FAILED, "jobs_release": JobStatus.QUARANTINED,
-    "jobs_close": JobStatus.QUARANTINED, "jobs_review": JobStatus.REVIEW,
-}  # fmt: skip
+    "jobs_retry": JobStatus.FAILED,
+    "jobs_escalate": JobStatus.FAILED,
+    "jobs_release": JobStatus.QUARANTINED,
+    "jobs_close": JobStatus.QUARANTINED,
+    "jobs_review": JobStatus.REVIEW,
+}
 BODIES: dict[str, Any] = {
     "jobs_escalate": {"tool": "codex"},
     "jobs_review": {"verdict": "approve"},
@@ -42,8 +45,13 @@ def call(operation_id: str, method: str, path: str, owner: User, repository: str
         body = {"title": "T", "shared": True, "document": make_document(paths={"repo_root": repository})}
     # A run and a workstream are as hidden as the jobs in them.
     stream = make_workstream() if repository == "/tmp" else make_workstream("ws-hidden", "run-hidden")
-    job = make_job(STATES.get(operation_id, JobStatus.QUEUED), submitter=owner, submitted_by=owner.username,
-                   repo_key=repository, workstream=stream)
+    job = make_job(
+        STATES.get(operation_id, JobStatus.QUEUED),
+        submitter=owner,
+        submitted_by=owner.username,
+        repo_key=repository,
+        workstream=stream,
+    )
     if operation_id.startswith("jobs_log"):
         make_attempt(job)
         return Call(method, fill(path, job, owner) + ("?q=x" if path.endswith("search") else ""), None)
@@ -76,8 +84,9 @@ def places(path: str, job: Job, owner: User) -> dict[str, Any]:
         return {"{row_id}": job.workstream_id}
     if "{slug}" in path:
         document = {"tool": "shell", "workstream_id": "w", "command": {"exe": "python3"}}
-        made = JobTemplate.objects.create(slug=f"of-{job.pk}", title="T", document=document, owner=owner, shared=True,
-                                          repo_key=job.repo_key)  # fmt: skip
+        made = JobTemplate.objects.create(
+            slug=f"of-{job.pk}", title="T", document=document, owner=owner, shared=True, repo_key=job.repo_key
+        )
         return {"{slug}": made.slug}
     name = "shell" if "/tools/" in path else "default"
     return {"{job_id}": job.job_id, "{run_id}": job.run_id, "{name}": name}

@@ -57,7 +57,10 @@ def test_a_token_is_shown_once_and_kept_as_a_hash() -> None:
     assert secret not in client.get("/api/v1/tokens").content.decode()
     assert not ApiToken.objects.filter(sha256=secret).exists()
     assert Client(headers={"Authorization": f"Bearer {secret}"}).get("/api/v1/tokens/me").json() == {
-        "username": "mara", "scopes": ["read"], "token": "ci"}  # fmt: skip
+        "username": "mara",
+        "scopes": ["read"],
+        "token": "ci",
+    }
     again = client.post("/api/v1/tokens", {"name": "ci", "scopes": ["read"]}, content_type="application/json")
     assert again.status_code == 409
     assert client.post(f"/api/v1/tokens/{made.json()['id']}/revoke").json()["state"] == "revoked"
@@ -67,8 +70,15 @@ def test_a_token_cannot_make_tokens(api: Api) -> None:
     assert api.post("/tokens", {"name": "more", "scopes": ["read"]}).status_code == 403
 
 
-@pytest.mark.parametrize("body", [{"name": "x", "scopes": []}, {"name": "x", "scopes": ["root"]}, {"scopes": ["read"]},
-                                  {"name": "x", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "x", "scopes": []},
+        {"name": "x", "scopes": ["root"]},
+        {"scopes": ["read"]},
+        {"name": "x", "scopes": ["read"], "expires_at": "2001-01-01T00:00:00Z"},
+    ],
+)
 def test_a_token_without_sense_is_refused(body: dict[str, object]) -> None:
     client = Client()
     client.force_login(make_user(role="submitter"))

@@ -35,7 +35,10 @@ def test_unknown_addresses_and_methods_are_problems_too(api: Api) -> None:
     missing, method = api.get("/nonesuch"), api.delete("/jobs")
     assert (missing.status_code, missing["Content-Type"]) == (404, "application/problem+json")
     assert (method.status_code, method.json()["code"], sorted(method["Allow"].split(", "))) == (
-        405, "wrong_method", ["GET", "POST"])  # fmt: skip
+        405,
+        "wrong_method",
+        ["GET", "POST"],
+    )
 
 
 def test_an_answer_names_its_request(api: Api) -> None:
@@ -58,10 +61,22 @@ def test_a_defect_is_a_500_with_an_id_and_nothing_else(api: Api, monkeypatch, ca
     assert response.json()["request_id"] in caplog.text
 
 
-@pytest.mark.parametrize("path", ["/jobs/a%00b", "/jobs/..%2f..%2fetc%2fpasswd", "/jobs?q=%00", "/jobs?limit=0",
-                                  "/jobs?limit=x", "/jobs?since=yesterday", "/jobs?cursor=x",
-                                  "/events/0",
-                                  "/events/99999999999999999999999", "/jobs/x?wait=-1", "/errors/UPPER"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/jobs/a%00b",
+        "/jobs/..%2f..%2fetc%2fpasswd",
+        "/jobs?q=%00",
+        "/jobs?limit=0",
+        "/jobs?limit=x",
+        "/jobs?since=yesterday",
+        "/jobs?cursor=x",
+        "/events/0",
+        "/events/99999999999999999999999",
+        "/jobs/x?wait=-1",
+        "/errors/UPPER",
+    ],
+)
 def test_senseless_parameters_are_refused(api: Api, path: str) -> None:
     assert api.client.get(f"/api/v1{path}").status_code in (404, 422)
 

@@ -41,10 +41,20 @@ def test_an_unknown_tool_is_refused_with_a_pointer_and_a_suggestion(api: Api) ->
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"", b"\xff\xfe", b'{"job_id": "a\\u0000b"}', b"[" * 40 + b"]" * 40, b'{"a": NaN}', b'{"a": 1, "a": 2}',
-     b"[]", b"17", b"null"],
+    [
+        b"{",
+        b"",
+        b"\xff\xfe",
+        b'{"job_id": "a\\u0000b"}',
+        b"[" * 40 + b"]" * 40,
+        b'{"a": NaN}',
+        b'{"a": 1, "a": 2}',
+        b"[]",
+        b"17",
+        b"null",
+    ],
     ids=["cut", "empty", "not utf-8", "nul", "deep", "nan", "key twice", "empty list", "number", "null"],
-)  # fmt: skip
+)
 def test_what_is_no_document_is_refused_and_nothing_written(api: Api, body: bytes) -> None:
     response = api.post("/jobs", body)
     assert response.status_code == 422
@@ -79,8 +89,17 @@ def test_a_locked_workstream_takes_no_job(api: Api) -> None:
 
 
 def test_an_unknown_job_is_a_404(api: Api) -> None:
-    for path in ("/jobs/nonesuch", "/runs/nonesuch", "/workstreams/77", "/attempts/77", "/events/77",
-                 "/errors/" + 32 * "a", "/tools/nonesuch", "/workers/77", "/queues/nonesuch"):  # fmt: skip
+    for path in (
+        "/jobs/nonesuch",
+        "/runs/nonesuch",
+        "/workstreams/77",
+        "/attempts/77",
+        "/events/77",
+        "/errors/" + 32 * "a",
+        "/tools/nonesuch",
+        "/workers/77",
+        "/queues/nonesuch",
+    ):
         response = api.get(path)
         assert (response.status_code, response.json()["code"]) == (404, "not_found"), path
 

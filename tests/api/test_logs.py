@@ -39,8 +39,9 @@ def job(request: Any, data_dir: Path, db: None) -> Job:
         line, offset = 1, 0
         for seq, start in enumerate(range(0, len(TEXT), 100)):
             piece = TEXT[start : start + 100]
-            LogChunk.objects.create(attempt=attempt, seq=seq, offset=offset, first_line=line,
-                                    line_count=piece.count(b"\n"), data=piece)  # fmt: skip
+            LogChunk.objects.create(
+                attempt=attempt, seq=seq, offset=offset, first_line=line, line_count=piece.count(b"\n"), data=piece
+            )
             line, offset = line + piece.count(b"\n"), offset + len(piece)
     return found
 
@@ -51,9 +52,16 @@ def test_the_log_comes_byte_for_byte(api: Api, job: Job) -> None:
     assert response["Content-Length"] == str(len(TEXT))
 
 
-@pytest.mark.parametrize(("asked", "start", "end"), [("0-0", 0, 1), ("5-", 5, len(TEXT)),
-                                                     ("-7", len(TEXT) - 7, len(TEXT)),
-                                                     ("95-205", 95, 206), ("0-99999", 0, len(TEXT))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("0-0", 0, 1),
+        ("5-", 5, len(TEXT)),
+        ("-7", len(TEXT) - 7, len(TEXT)),
+        ("95-205", 95, 206),
+        ("0-99999", 0, len(TEXT)),
+    ],
+)
 def test_a_range_of_bytes_is_that_range(api: Api, job: Job, asked: str, start: int, end: int) -> None:
     response = api.client.get(f"/api/v1/jobs/{job.job_id}/log", headers={"Range": f"bytes={asked}"})
     assert (response.status_code, response.getvalue()) == (206, TEXT[start:end])
@@ -110,7 +118,8 @@ def test_a_stream_gives_all_lines_and_resumes_after_the_last_one_seen(data_dir: 
 
     async def read(**headers: str) -> list[tuple[str, str, Any]]:
         response = await AsyncClient().get(
-            f"/api/v1/jobs/{job.job_id}/log/stream", headers={"Authorization": f"Bearer {api.secret}", **headers})
+            f"/api/v1/jobs/{job.job_id}/log/stream", headers={"Authorization": f"Bearer {api.secret}", **headers}
+        )
         assert response["Content-Type"] == "text/event-stream"
         return messages(b"".join([piece async for piece in response.streaming_content]))
 
@@ -149,7 +158,9 @@ def test_a_stream_waits_for_the_end_of_a_line_and_of_the_job(data_dir: Path) -> 
 
 @pytest.mark.usefixtures("streams")
 @pytest.mark.django_db(transaction=True)
-def test_a_stream_ends_in_time_so_that_its_listener_is_asked_for_its_token_again(data_dir: Path, monkeypatch: Any) -> None:
+def test_a_stream_ends_in_time_so_that_its_listener_is_asked_for_its_token_again(
+    data_dir: Path, monkeypatch: Any
+) -> None:
     job = with_log(data_dir, b"half", AttemptStatus.RUNNING)
     monkeypatch.setattr(follow, "LIFE_S", 0.3)
 
@@ -166,8 +177,10 @@ def test_the_event_stream_tells_what_happens_from_the_event_named_on(make_api: A
     first = events.record("job.one", job=job)
 
     async def read() -> list[tuple[str, str, Any]]:
-        response = await AsyncClient().get("/api/v1/events/stream", headers={
-            "Authorization": f"Bearer {api.secret}", "Last-Event-ID": str(first.pk - 1)})
+        response = await AsyncClient().get(
+            "/api/v1/events/stream",
+            headers={"Authorization": f"Bearer {api.secret}", "Last-Event-ID": str(first.pk - 1)},
+        )
         seen = b""
         async for piece in response.streaming_content:
             seen += piece

@@ -20,17 +20,27 @@ def main() -> int:
     server = os.environ.get("DATABASE_URL", "")
     scratch = scratch_database(server) if server else ""
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "engine_site.settings", "ENGINE_DATA_DIR": str(home / "var"), "DATABASE_URL": scratch,
-        "ENGINE_ROOTS": str(home), "ENGINE_ALLOW_SHELL": "1", "ENGINE_EXECUTABLES": "*", "ENGINE_SLOTS": "2",
-        "ENGINE_LOG_LEVEL": "ERROR", "ENGINE_STOP_GRACE_S": "2", "PIPELINE_DB_PATH": "",
-    }  # fmt: skip
+        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+        "ENGINE_DATA_DIR": str(home / "var"),
+        "DATABASE_URL": scratch,
+        "ENGINE_ROOTS": str(home),
+        "ENGINE_ALLOW_SHELL": "1",
+        "ENGINE_EXECUTABLES": "*",
+        "ENGINE_SLOTS": "2",
+        "ENGINE_LOG_LEVEL": "ERROR",
+        "ENGINE_STOP_GRACE_S": "2",
+        "PIPELINE_DB_PATH": "",
+    }
     from tests.bench import latency, logpath  # settings are read when Django starts
 
     cluster = None
     try:
         latency.prepare()
-        print(f"bench: {'PostgreSQL' if server else 'SQLite'}, {ROUNDS} rounds, {os.cpu_count()} cores, load "
-              f"{os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
+        print(
+            f"bench: {'PostgreSQL' if server else 'SQLite'}, {ROUNDS} rounds, {os.cpu_count()} cores, load "
+            f"{os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
         row("claims a second, one process", [latency.claims_per_second()], "")
         cluster = subprocess.Popen([sys.executable, "-m", "django", "cluster"], cwd=ROOT, stdin=subprocess.DEVNULL)
         time.sleep(2)
@@ -56,8 +66,10 @@ def row(name: str, values: list[float], unit: str) -> None:
         return
     ordered = sorted(values)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    print(f"{name:<42}{statistics.median(ordered):>9.1f} {unit} p50{p95:>9.1f} {unit} p95{ordered[-1]:>9.1f} {unit} max",
-          flush=True)  # fmt: skip
+    print(
+        f"{name:<42}{statistics.median(ordered):>9.1f} {unit} p50{p95:>9.1f} {unit} p95{ordered[-1]:>9.1f} {unit} max",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

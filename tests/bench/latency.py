@@ -30,9 +30,14 @@ def prepare() -> None:
 
 def document(home: Path, exe: str, args: list[str], **metadata: Any) -> dict[str, Any]:
     return {
-        "job_id": f"bench-{next(_numbers):05}", "run_id": "bench", "workstream_id": "ws", "tool": "shell",
-        "command": {"exe": exe, "args": args}, "paths": {"repo_root": str(home)}, "metadata": {"access": "read", **metadata},
-    }  # fmt: skip
+        "job_id": f"bench-{next(_numbers):05}",
+        "run_id": "bench",
+        "workstream_id": "ws",
+        "tool": "shell",
+        "command": {"exe": exe, "args": args},
+        "paths": {"repo_root": str(home)},
+        "metadata": {"access": "read", **metadata},
+    }
 
 
 def claims_per_second() -> float:

@@ -18,7 +18,9 @@ def measure(home: Path) -> None:
     for name, argv in (("python that prints", [sys.executable, "-c", WORKS]), ("seq", ["seq", str(5 * LINES)])):
         plain = min(to_file(home, argv) for _ in range(3))
         shim = min(under_shim(home, argv) for _ in range(3))
-        print(f"log path, {name:<20} > file {plain:5.2f} s   shim {shim:5.2f} s   ratio {shim / plain:4.2f}", flush=True)
+        print(
+            f"log path, {name:<20} > file {plain:5.2f} s   shim {shim:5.2f} s   ratio {shim / plain:4.2f}", flush=True
+        )
 
 
 def to_file(home: Path, argv: list[str]) -> float:
@@ -32,8 +34,7 @@ def under_shim(home: Path, argv: list[str]) -> float:
     place = home / uuid.uuid4().hex
     place.mkdir()
     began = time.perf_counter()
-    ending = run_process(Spec(argv=argv, env=ENVIRONMENT, cwd=str(home), attempt_dir=place,
-                              marker=uuid.uuid4().hex))  # fmt: skip
+    ending = run_process(Spec(argv=argv, env=ENVIRONMENT, cwd=str(home), attempt_dir=place, marker=uuid.uuid4().hex))
     took = time.perf_counter() - began
     assert ending.exit_code == 0 and ending.log_lines >= LINES
     (place / "output.log").unlink()

@@ -31,17 +31,42 @@ def addresses() -> list[str]:
     assert job and failed and run and kind
     middle = Job.objects.order_by("id")[Job.objects.count() // 2]
     return [
-        "/", "/jobs", "/jobs?status=failed", "/jobs?tool=aider&tool=codex", "/jobs?q=refund", "/jobs?q=zebra",
-        "/jobs?submitter=mara&status=failed", f"/jobs?run={middle.run_id}", f"/jobs/{job.job_id}", f"/jobs/{failed.job_id}",
-        f"/jobs/{job.job_id}/events", f"/jobs/{job.job_id}/json", "/runs", f"/runs/{run.run_id}",
-        f"/runs/{run.run_id}/timeline", f"/runs/{run.run_id}/graph", "/errors", f"/errors/{kind.signature}", "/tools",
-        "/tools/aider", "/workers", "/queues/default", "/events", "/search?q=refund", "/settings/profile",
-        "/api/v1/jobs", "/api/v1/jobs?status=failed", "/api/v1/runs", "/api/v1/events",
-    ]  # fmt: skip
+        "/",
+        "/jobs",
+        "/jobs?status=failed",
+        "/jobs?tool=aider&tool=codex",
+        "/jobs?q=refund",
+        "/jobs?q=zebra",
+        "/jobs?submitter=mara&status=failed",
+        f"/jobs?run={middle.run_id}",
+        f"/jobs/{job.job_id}",
+        f"/jobs/{failed.job_id}",
+        f"/jobs/{job.job_id}/events",
+        f"/jobs/{job.job_id}/json",
+        "/runs",
+        f"/runs/{run.run_id}",
+        f"/runs/{run.run_id}/timeline",
+        f"/runs/{run.run_id}/graph",
+        "/errors",
+        f"/errors/{kind.signature}",
+        "/tools",
+        "/tools/aider",
+        "/workers",
+        "/queues/default",
+        "/events",
+        "/search?q=refund",
+        "/settings/profile",
+        "/api/v1/jobs",
+        "/api/v1/jobs?status=failed",
+        "/api/v1/runs",
+        "/api/v1/events",
+    ]
 
 
 def main() -> None:
-    user, _ = get_user_model().objects.get_or_create(username="bench", defaults={"is_superuser": True, "is_staff": True})
+    user, _ = get_user_model().objects.get_or_create(
+        username="bench", defaults={"is_superuser": True, "is_staff": True}
+    )
     client = Client()
     client.force_login(user)
     print(f"{Job.objects.count():,} jobs on {connection.vendor}; load {os.getloadavg()[0]:.1f}")
@@ -58,9 +83,11 @@ def main() -> None:
             times.append((time.perf_counter() - began) * 1000)
         times.sort()
         body = answer.content
-        print(f"{address[:57]:<58}{answer.status_code:>7}{queries:>8}{statistics.median(times):>8.0f}"
-              f"{times[int(len(times) * 0.95) - 1]:>8.0f}{len(body) / 1000:>7.1f}{len(gzip.compress(body)) / 1000:>6.1f}",
-              flush=True)  # fmt: skip
+        print(
+            f"{address[:57]:<58}{answer.status_code:>7}{queries:>8}{statistics.median(times):>8.0f}"
+            f"{times[int(len(times) * 0.95) - 1]:>8.0f}{len(body) / 1000:>7.1f}{len(gzip.compress(body)) / 1000:>6.1f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -53,8 +53,11 @@ def signed_in(site: Site, browser: Browser) -> object:
 
 @pytest.fixture
 def context(site: Site, browser: Browser, signed_in: object) -> Iterator[BrowserContext]:
-    fresh = browser.new_context(storage_state=signed_in, base_url=site.url,  # type: ignore[arg-type]
-                                viewport={"width": 1440, "height": 900})
+    fresh = browser.new_context(
+        storage_state=signed_in,
+        base_url=site.url,  # type: ignore[arg-type]
+        viewport={"width": 1440, "height": 900},
+    )
     fresh.set_default_timeout(10_000)
     yield fresh
     fresh.close()

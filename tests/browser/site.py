@@ -40,19 +40,39 @@ class Site:
 
 
 def start(data: Path) -> Site:
-    env = {**os.environ, "ENGINE_DATA_DIR": str(data), "ENGINE_DEBUG": "0", "ENGINE_SECRET_KEY": "only-for-tests",
-           "DJANGO_SETTINGS_MODULE": "tests.browser.settings", "ENGINE_ROOTS": str(data), "ENGINE_EXECUTABLES": "*",
-           "PYTHONWARNINGS": "ignore", "ENGINE_ALLOW_SHELL": "1"}  # fmt: skip
+    env = {
+        **os.environ,
+        "ENGINE_DATA_DIR": str(data),
+        "ENGINE_DEBUG": "0",
+        "ENGINE_SECRET_KEY": "only-for-tests",
+        "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
+        "ENGINE_ROOTS": str(data),
+        "ENGINE_EXECUTABLES": "*",
+        "PYTHONWARNINGS": "ignore",
+        "ENGINE_ALLOW_SHELL": "1",
+    }
     for gone in ("PIPELINE_DB_PATH", "DATABASE_URL"):
         env.pop(gone, None)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with open(data / "web.log", "wb") as log:
-        command = [sys.executable, "-m", "uvicorn", "engine_site.asgi:application", "--fd", str(listener.fileno()),
-                   "--log-level", "warning", "--timeout-graceful-shutdown", "1"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "engine_site.asgi:application",
+            "--fd",
+            str(listener.fileno()),
+            "--log-level",
+            "warning",
+            "--timeout-graceful-shutdown",
+            "1",
+        ]
         site = Site(url, data, env, None)  # type: ignore[arg-type]
         site.rows()
-        site.process = subprocess.Popen(command, env=env, cwd=ROOT, pass_fds=[listener.fileno()], stdout=log, stderr=log)
+        site.process = subprocess.Popen(
+            command, env=env, cwd=ROOT, pass_fds=[listener.fileno()], stdout=log, stderr=log
+        )
     listener.close()
     _wait_for(site)
     return site

@@ -94,7 +94,9 @@ def test_a_job_becomes_a_template_that_a_new_job_starts_from(page: Page) -> None
     page.get_by_title("More").click()
     page.get_by_role("link", name="Save as template").click()
     page.get_by_label("Title").fill("Rebase as always")
-    page.get_by_label("Document").fill('{"tool": "git", "workstream_id": "w", "command": {"exe": "git", "args": ["status"]}}')
+    page.get_by_label("Document").fill(
+        '{"tool": "git", "workstream_id": "w", "command": {"exe": "git", "args": ["status"]}}'
+    )
     page.get_by_role("button", name="Save template").click()
     page.get_by_role("link", name="Rebase as always", exact=True).click()
     expect(page.locator("header.head")).to_contain_text("From the template Rebase as always")

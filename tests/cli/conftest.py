@@ -22,8 +22,12 @@ class InProcess(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         headers = {name: value for name, value in request.headers.items() if name not in ("content-type", "host")}
         response = Browser(raise_request_exception=False).generic(
-            request.method, str(request.url.copy_with(scheme=None, host=None)), request.content, headers=headers,
-            content_type=request.headers.get("content-type", ""))  # fmt: skip
+            request.method,
+            str(request.url.copy_with(scheme=None, host=None)),
+            request.content,
+            headers=headers,
+            content_type=request.headers.get("content-type", ""),
+        )
         body = response.getvalue() if response.streaming else response.content
         return httpx.Response(response.status_code, headers=dict(response.items()), content=body)
 

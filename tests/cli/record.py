@@ -28,11 +28,19 @@ beside them: same words, same exit codes.
 
 """
 SESSION = (
-    "engine check good.json", "engine check bad.json", "engine submit good.json --wait", "engine submit good.json",
-    "engine submit failing.json --follow", "engine list", "engine status failing", "engine logs good",
-    "engine retry failing --command '{\"args\": [\"-c\", \"print(1)\"]}'", "engine errors", "engine runs",
+    "engine check good.json",
+    "engine check bad.json",
+    "engine submit good.json --wait",
+    "engine submit good.json",
+    "engine submit failing.json --follow",
+    "engine list",
+    "engine status failing",
+    "engine logs good",
+    'engine retry failing --command \'{"args": ["-c", "print(1)"]}\'',
+    "engine errors",
+    "engine runs",
     "engine status nonesuch",
-)  # fmt: skip
+)
 
 
 def play(server: Live) -> str:

@@ -87,18 +87,32 @@ def test_list_and_status_show_the_same_to_people_and_programs(engine: Engine) ->
     assert json.loads(engine("status", job.job_id, "--json").out)["attempts"][0]["exit_code"] == 3
 
 
-@pytest.mark.parametrize(("state", "code"), [(JobStatus.COMPLETED, 0), (JobStatus.FAILED, 3), (JobStatus.TIMEOUT, 124),
-                                             (JobStatus.CANCELLED, 130), (JobStatus.REJECTED, 3)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (JobStatus.COMPLETED, 0),
+        (JobStatus.FAILED, 3),
+        (JobStatus.TIMEOUT, 124),
+        (JobStatus.CANCELLED, 130),
+        (JobStatus.REJECTED, 3),
+    ],
+)
 def test_waiting_ends_with_the_exit_code_of_the_job(engine: Engine, state: str, code: int) -> None:
     job = make_job(state)
     make_attempt(job, "completed" if code == 0 else "failed", exit_code=0 if code == 0 else 3)
     assert engine("status", job.job_id, "--wait").code == code
 
 
-@pytest.mark.parametrize(("verb", "before", "after", "more"), [
-    ("cancel", JobStatus.QUEUED, "cancelled", []), ("retry", JobStatus.FAILED, "queued", []),
-    ("escalate", JobStatus.FAILED, "queued", ["--to", "codex"]), ("hold", JobStatus.QUEUED, "waiting", []),
-    ("release", JobStatus.QUARANTINED, "queued", [])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verb", "before", "after", "more"),
+    [
+        ("cancel", JobStatus.QUEUED, "cancelled", []),
+        ("retry", JobStatus.FAILED, "queued", []),
+        ("escalate", JobStatus.FAILED, "queued", ["--to", "codex"]),
+        ("hold", JobStatus.QUEUED, "waiting", []),
+        ("release", JobStatus.QUARANTINED, "queued", []),
+    ],
+)
 def test_each_verb_does_what_it_says(engine: Engine, verb: str, before: str, after: str, more: list[str]) -> None:
     job = make_job(before)
     said = engine(verb, job.job_id, *more)
@@ -133,7 +147,9 @@ def test_runs_errors_and_tools_are_listed(engine: Engine) -> None:
     assert {"aider", "shell"} <= {tool["name"] for tool in json.loads(engine("tools", "--json").out)}
 
 
-@pytest.mark.parametrize("words", [("status", "none"), ("logs", "none"), ("cancel", "none"), ("status", "none", "--json")])
+@pytest.mark.parametrize(
+    "words", [("status", "none"), ("logs", "none"), ("cancel", "none"), ("status", "none", "--json")]
+)
 def test_what_is_not_there_ends_with_66_in_one_sentence(engine: Engine, words: tuple[str, ...]) -> None:
     said = engine(*words)
     assert (said.code, said.out) == (66, "")

@@ -24,8 +24,14 @@ def server() -> Iterator[Live]:
 def terminal(server: Live, *words: str, remote: bool) -> "pexpect.spawn[str]":
     there = {"ENGINE_URL": server.url, "ENGINE_TOKEN": server.token} if remote else {}
     code = "from engine_site.cli import main; main()"
-    return pexpect.spawn(sys.executable, ["-c", code, *words], cwd=str(ROOT), encoding="utf-8", timeout=60,
-                         env={**server.env, **there, "TERM": "xterm", "COLUMNS": "120"})  # type: ignore[arg-type]  # fmt: skip
+    return pexpect.spawn(
+        sys.executable,
+        ["-c", code, *words],
+        cwd=str(ROOT),
+        encoding="utf-8",
+        timeout=60,
+        env={**server.env, **there, "TERM": "xterm", "COLUMNS": "120"},
+    )  # type: ignore[arg-type]
 
 
 def write(server: Live, job_id: str, script: str) -> str:
@@ -62,8 +68,12 @@ def test_a_job_is_cancelled_from_another_terminal(server: Live, remote: bool) ->
 def test_the_program_client_follows_waits_and_iterates(server: Live) -> None:
     with Client(server.url, server.token) as engine:
         job = engine.submit(document(server.repository, "client", ["-c", "print('one'); print('two')"]))
-        lines = [line["text"] for message in engine.follow(job["job_id"]) if message.event == "lines"
-                 for line in message.data["lines"]]  # fmt: skip
+        lines = [
+            line["text"]
+            for message in engine.follow(job["job_id"])
+            if message.event == "lines"
+            for line in message.data["lines"]
+        ]
         assert lines == ["one", "two"]
         assert engine.wait("client", timeout=20)["status"] == "completed"
         assert "client" in [row["job_id"] for row in engine.jobs(status="completed")]

@@ -36,10 +36,18 @@ def main() -> int:
     server = os.environ.get("DATABASE_URL", "")
     scratch = scratch_database(server) if server else ""
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "engine_site.settings", "ENGINE_DATA_DIR": str(home / "var"), "DATABASE_URL": scratch,
-        "ENGINE_ROOTS": str(home), "ENGINE_ALLOW_SHELL": "1", "ENGINE_EXECUTABLES": sys.executable, "ENGINE_SLOTS": "4",
-        "ENGINE_LOG_LEVEL": "ERROR", "ENGINE_STOP_GRACE_S": "3", "ENGINE_CANCEL_GRACE_S": "1", "PIPELINE_DB_PATH": "",
-    }  # fmt: skip
+        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+        "ENGINE_DATA_DIR": str(home / "var"),
+        "DATABASE_URL": scratch,
+        "ENGINE_ROOTS": str(home),
+        "ENGINE_ALLOW_SHELL": "1",
+        "ENGINE_EXECUTABLES": sys.executable,
+        "ENGINE_SLOTS": "4",
+        "ENGINE_LOG_LEVEL": "ERROR",
+        "ENGINE_STOP_GRACE_S": "3",
+        "ENGINE_CANCEL_GRACE_S": "1",
+        "PIPELINE_DB_PATH": "",
+    }
     from tests.drill.play import Drill  # settings are read when Django starts
 
     try:

@@ -33,9 +33,12 @@ class Arena:
     def start(self) -> None:
         self.starts += 1
         self.main = subprocess.Popen(
-            [sys.executable, "-m", "django", "cluster"], cwd=ROOT, stdin=subprocess.DEVNULL, process_group=0,
+            [sys.executable, "-m", "django", "cluster"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
             stderr=subprocess.DEVNULL if not os.environ.get("DRILL_LOG") else None,
-        )  # fmt: skip
+        )
         time.sleep(1.0)
 
     def keep_alive(self) -> None:

@@ -61,12 +61,19 @@ class Drill:
         seconds = round(self.chance.uniform(0.2, 1.2), 2)
         tool = str(ROOT / "tests" / "drill" / "tool.py")
         return {
-            "job_id": name, "run_id": "drill", "workstream_id": f"ws-{self.chance.randrange(5)}", "tool": "shell",
+            "job_id": name,
+            "run_id": "drill",
+            "workstream_id": f"ws-{self.chance.randrange(5)}",
+            "tool": "shell",
             "command": {"exe": sys.executable, "args": [tool, name, str(self.record), str(seconds), str(code), brood]},
             "paths": {"repo_root": str(self.home)},
-            "metadata": {"access": "read", "timeout_seconds": 60, "grace_seconds": 1,
-                         "priority": self.chance.choice(["critical", "high", "normal", "low"])},
-        }  # fmt: skip
+            "metadata": {
+                "access": "read",
+                "timeout_seconds": 60,
+                "grace_seconds": 1,
+                "priority": self.chance.choice(["critical", "high", "normal", "low"]),
+            },
+        }
 
     def unfinished(self) -> int:
         try:
@@ -89,12 +96,17 @@ class Drill:
             wanted = JobStatus.FAILED if job.job_id in self.planned_failures else JobStatus.COMPLETED
             facts["wrong"] += ended and job.status != wanted and not self.harmed(job)
         facts["lost"] = submitted - Job.objects.count()
-        facts["survivors"] = sum(len(carrying(f"ENGINE_ATTEMPT_MARKER={marker}"))
-                                 for marker in StepAttempt.objects.values_list("marker", flat=True))  # fmt: skip
+        facts["survivors"] = sum(
+            len(carrying(f"ENGINE_ATTEMPT_MARKER={marker}"))
+            for marker in StepAttempt.objects.values_list("marker", flat=True)
+        )
         detect = self.detection(arena)
         self.report(arena, facts, took_s, stop_s)
-        print(f"drill: submitted={submitted} ended={facts['ended']} twice={facts['twice']} lost={facts['lost']} "
-              f"stuck={facts['stuck']} survivors={facts['survivors']} detect_max_s={detect:.1f}", flush=True)  # fmt: skip
+        print(
+            f"drill: submitted={submitted} ended={facts['ended']} twice={facts['twice']} lost={facts['lost']} "
+            f"stuck={facts['stuck']} survivors={facts['survivors']} detect_max_s={detect:.1f}",
+            flush=True,
+        )
         bad = sum(facts[name] for name in ("twice", "lost", "stuck", "survivors", "wrong"))
         return 1 if bad or facts["ended"] != submitted or detect > 30 else 0
 
@@ -133,7 +145,9 @@ class Drill:
         for name, times in arena.blows.most_common():
             print(f"{name:<18}{times:>6}")
         print(f"attempts: {', '.join(f'{status} {count}' for status, count in attempts.most_common())}")
-        print(f"jobs: {dict(Counter(Job.objects.values_list('status', flat=True)))}, wrong ends {facts['wrong']}, "
-              f"overlaps {facts['overlaps']}, done but killed before it was recorded {facts['unrecorded']}, "
-              f"events {Event.objects.count()}")  # fmt: skip
+        print(
+            f"jobs: {dict(Counter(Job.objects.values_list('status', flat=True)))}, wrong ends {facts['wrong']}, "
+            f"overlaps {facts['overlaps']}, done but killed before it was recorded {facts['unrecorded']}, "
+            f"events {Event.objects.count()}"
+        )
         print(f"took {took_s:.0f} s, cluster starts {arena.starts}, last stop {stop_s:.1f} s", flush=True)

@@ -25,8 +25,10 @@ NOT_APPLICABLE = (
 
 
 def main() -> int:
-    with live(ENGINE_LONGEST_WAIT_S="0.05", ENGINE_API_RATE="0", ENGINE_ALLOW_SHELL="1") as server, \
-            tempfile.TemporaryDirectory() as scratch:  # fmt: skip
+    with (
+        live(ENGINE_LONGEST_WAIT_S="0.05", ENGINE_API_RATE="0", ENGINE_ALLOW_SHELL="1") as server,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         furnish(server)
         report = Path(scratch, "report.ndjson")
         done = subprocess.run(command(server, report), cwd=scratch, env=server.env)
@@ -50,10 +52,29 @@ def furnish(server: Live) -> None:
 
 def command(server: Live, report: Path) -> list[str]:
     program = Path(sys.executable).with_name("schemathesis")
-    words = [str(program), "--config-file", str(CONFIG), "run", f"{server.url}/api/v1/openapi.json",
-             "--header", f"Authorization: Bearer {server.token}",
-             "--max-examples", str(CASES), "--workers", "2", "--continue-on-failure", "--report-ndjson-path", str(report),
-             "--report", "ndjson", "--warnings", "off", "--no-color", "--request-timeout", "20"]  # fmt: skip
+    words = [
+        str(program),
+        "--config-file",
+        str(CONFIG),
+        "run",
+        f"{server.url}/api/v1/openapi.json",
+        "--header",
+        f"Authorization: Bearer {server.token}",
+        "--max-examples",
+        str(CASES),
+        "--workers",
+        "2",
+        "--continue-on-failure",
+        "--report-ndjson-path",
+        str(report),
+        "--report",
+        "ndjson",
+        "--warnings",
+        "off",
+        "--no-color",
+        "--request-timeout",
+        "20",
+    ]
     for operation in ENDLESS:
         words += ["--exclude-operation-id", operation]
     for check in NOT_APPLICABLE:

@@ -25,17 +25,32 @@ class Cluster:
     def __init__(self, home: Path, command: str = "cluster", **environment: str) -> None:
         self.home, self.command = home, command
         self.environment = {
-            **os.environ, "DJANGO_SETTINGS_MODULE": "engine_site.settings", "ENGINE_DATA_DIR": str(home / "var"),
-            "ENGINE_ROOTS": str(home), "ENGINE_ALLOW_SHELL": "1", "ENGINE_EXECUTABLES": sys.executable,
-            "ENGINE_SLOTS": "2", "ENGINE_NODE": "test-node", "ENGINE_STOP_GRACE_S": "1", "ENGINE_CANCEL_GRACE_S": "0.5",
-            "ENGINE_LOG_LEVEL": "CRITICAL", "PIPELINE_DB_PATH": str(home / "engine.db"), "DATABASE_URL": "", **environment,
-        }  # fmt: skip
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+            "ENGINE_DATA_DIR": str(home / "var"),
+            "ENGINE_ROOTS": str(home),
+            "ENGINE_ALLOW_SHELL": "1",
+            "ENGINE_EXECUTABLES": sys.executable,
+            "ENGINE_SLOTS": "2",
+            "ENGINE_NODE": "test-node",
+            "ENGINE_STOP_GRACE_S": "1",
+            "ENGINE_CANCEL_GRACE_S": "0.5",
+            "ENGINE_LOG_LEVEL": "CRITICAL",
+            "PIPELINE_DB_PATH": str(home / "engine.db"),
+            "DATABASE_URL": "",
+            **environment,
+        }
         self.store = JobStateStore(db_path=home / "engine.db")
         self.main: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Cluster":
-        self.main = subprocess.Popen([sys.executable, "-m", "django", self.command], cwd=ROOT, env=self.environment,
-                                     stdin=subprocess.DEVNULL, process_group=0)  # fmt: skip
+        self.main = subprocess.Popen(
+            [sys.executable, "-m", "django", self.command],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
         return self
 
     @property
@@ -44,8 +59,11 @@ class Cluster:
         return self.main.pid
 
     def submit(self, args: list[str], **metadata: Any) -> str:
-        body = make_document(command={"exe": sys.executable, "args": args}, paths={"repo_root": str(self.home)},
-                             metadata={"access": "read", "grace_seconds": 0.3, **metadata})  # fmt: skip
+        body = make_document(
+            command={"exe": sys.executable, "args": args},
+            paths={"repo_root": str(self.home)},
+            metadata={"access": "read", "grace_seconds": 0.3, **metadata},
+        )
         with db.using(self.store.alias):
             return submit(body).job_id
 
@@ -72,9 +90,14 @@ class Cluster:
     def running(self) -> tuple[str, StepAttempt]:
         """A job that runs until it is told otherwise, with a child that ignores every polite signal."""
         job_id = self.submit(["-c", LONG])
-        self.wait(lambda: any(a.log_dir and (self.home / "var" / a.log_dir / "output.log").exists()
-                              and (self.home / "var" / a.log_dir / "output.log").stat().st_size
-                              for a in self.attempts(job_id)))  # fmt: skip
+        self.wait(
+            lambda: any(
+                a.log_dir
+                and (self.home / "var" / a.log_dir / "output.log").exists()
+                and (self.home / "var" / a.log_dir / "output.log").stat().st_size
+                for a in self.attempts(job_id)
+            )
+        )
         return job_id, self.attempts(job_id)[-1]
 
     def stop(self, bound_s: float = 20) -> float:

@@ -107,13 +107,17 @@ def test_a_concurrency_key_lets_as_many_in_as_it_says() -> None:
     assert len(claimed()) == 2
 
 
-@pytest.mark.parametrize("control", [
-    ToolControl(name="shell", paused=True),
-    ToolControl(name="shell", limit=0),
-    ToolControl(name="shell", circuit=CircuitState.OPEN),
-    QueueControl(name="default", paused=True),
-    QueueControl(name="default", limit=0),
-], ids=["tool paused", "tool limit", "circuit open", "queue paused", "queue limit"])  # fmt: skip
+@pytest.mark.parametrize(
+    "control",
+    [
+        ToolControl(name="shell", paused=True),
+        ToolControl(name="shell", limit=0),
+        ToolControl(name="shell", circuit=CircuitState.OPEN),
+        QueueControl(name="default", paused=True),
+        QueueControl(name="default", limit=0),
+    ],
+    ids=["tool paused", "tool limit", "circuit open", "queue paused", "queue limit"],
+)
 def test_what_an_operator_closed_takes_no_jobs(control: ToolControl | QueueControl) -> None:
     control.save()
     make_job()

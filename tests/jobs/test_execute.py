@@ -224,7 +224,10 @@ def test_escalation_carries_the_prompt_and_lets_the_new_tools_adapter_build_the_
     job.refresh_from_db()
     first, second, third, fourth = job.attempts.order_by("number")
     assert [(a.step_name, a.hop, a.cause) for a in (first, second, third)] == [
-        ("claude", 0, "submitted"), ("claude", 0, "retried"), ("codex", 1, "escalated")]  # fmt: skip
+        ("claude", 0, "submitted"),
+        ("claude", 0, "retried"),
+        ("codex", 1, "escalated"),
+    ]
     assert third.escalated_from_id == second.pk
     assert third.carried["prompt"] == "Fix the greeting" and "high" in third.carried["log_tail"]
     assert (fourth.step_name, fourth.cause) == ("codex", "retried")  # every rung has the same rules
@@ -264,10 +267,14 @@ def test_a_secret_looking_value_never_reaches_log_rows_or_report(tmp_path: Path)
     body["env"] = {"API_KEY": "hunter2-hunter2-hunter2"}
     body["paths"]["error_report"] = "report.json"
     _, attempt = run(body)
-    places = [(attempt.directory / "output.log").read_bytes(), (tmp_path / "report.json").read_bytes(),
-              *(bytes(chunk.data) for chunk in LogChunk.objects.all()), json.dumps(attempt.verdict).encode(),
-              json.dumps(list(Event.objects.values_list("payload_json", flat=True))).encode(),
-              ErrorRecord.objects.get().message.encode()]  # fmt: skip
+    places = [
+        (attempt.directory / "output.log").read_bytes(),
+        (tmp_path / "report.json").read_bytes(),
+        *(bytes(chunk.data) for chunk in LogChunk.objects.all()),
+        json.dumps(attempt.verdict).encode(),
+        json.dumps(list(Event.objects.values_list("payload_json", flat=True))).encode(),
+        ErrorRecord.objects.get().message.encode(),
+    ]
     assert all(b"hunter2" not in place for place in places)
 
 

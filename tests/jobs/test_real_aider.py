@@ -51,20 +51,36 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repo"
     root.mkdir()
     (root / "greeting.py").write_text('def greet(name):\n    return f"Hello, {name}!"\n')
-    for words in (["init", "-q", "-b", "main"], ["config", "user.name", "Tester"],
-                  ["config", "user.email", "tester@example.invalid"], ["add", "-A"], ["commit", "-q", "-m", "one"]):  # fmt: skip
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["config", "user.name", "Tester"],
+        ["config", "user.email", "tester@example.invalid"],
+        ["add", "-A"],
+        ["commit", "-q", "-m", "one"],
+    ):
         subprocess.run(["git", *words], cwd=root, check=True)
     return root
 
 
 def hand_over(cluster: Cluster, repository: Path, server: ModelServer, **metadata: Any) -> str:
-    args = ["--model", "ollama_chat/fake", "--edit-format", "diff", "--map-tokens", "0", "--message", "greet a stranger",
-            "greeting.py"]  # fmt: skip
+    args = [
+        "--model",
+        "ollama_chat/fake",
+        "--edit-format",
+        "diff",
+        "--map-tokens",
+        "0",
+        "--message",
+        "greet a stranger",
+        "greeting.py",
+    ]
     document = make_document(
-        tool="aider", command={"exe": AIDER, "args": args}, env={"OLLAMA_API_BASE": server.url},
+        tool="aider",
+        command={"exe": AIDER, "args": args},
+        env={"OLLAMA_API_BASE": server.url},
         paths={"repo_root": str(repository), "log_file": "logs/job.log", "error_report": "logs/job.error.json"},
         metadata={"timeout_seconds": 150, "expect_changes": True, **metadata},
-    )  # fmt: skip
+    )
     with db.using(cluster.store.alias):
         return submit(document).job_id
 

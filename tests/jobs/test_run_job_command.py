@@ -110,9 +110,15 @@ def test_the_console_command_says_the_same(tmp_path: Path) -> None:
     import subprocess
 
     (tmp_path / "job.json").write_text("{")
-    environment = {**os.environ, "ENGINE_DATA_DIR": str(tmp_path / "var"), "ENGINE_ROOTS": str(tmp_path),
-                   "DJANGO_SETTINGS_MODULE": "engine_site.settings", "DATABASE_URL": ""}  # fmt: skip
+    environment = {
+        **os.environ,
+        "ENGINE_DATA_DIR": str(tmp_path / "var"),
+        "ENGINE_ROOTS": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+        "DATABASE_URL": "",
+    }
     engine = str(Path(sys.executable).with_name("engine"))
-    done = subprocess.run([engine, "run-job", "--job-file", "job.json"], cwd=tmp_path, env=environment, capture_output=True,
-                          text=True)  # fmt: skip
+    done = subprocess.run(
+        [engine, "run-job", "--job-file", "job.json"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 65 and "job.json" in done.stderr and "Traceback" not in done.stderr

@@ -26,10 +26,20 @@ def test_a_value_is_encrypted_at_rest_and_comes_back_for_the_job_alone() -> None
     assert VALUE not in str(list(Event.objects.values_list("payload_json", flat=True)))
 
 
-@pytest.mark.parametrize(("tool", "repository", "given"), [
-    ("shell", "", True), ("", "/srv", True), ("", "/srv/app", True), ("shell", "/srv/app", True), ("codex", "", False),
-    ("", "/srv/ap", False), ("", "/srv/app/inner", False), ("codex", "/srv/app", False),
-    ("shell", "/elsewhere", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("tool", "repository", "given"),
+    [
+        ("shell", "", True),
+        ("", "/srv", True),
+        ("", "/srv/app", True),
+        ("shell", "/srv/app", True),
+        ("codex", "", False),
+        ("", "/srv/ap", False),
+        ("", "/srv/app/inner", False),
+        ("codex", "/srv/app", False),
+        ("shell", "/elsewhere", False),
+    ],
+)
 def test_a_grant_names_a_tool_a_repository_or_both(tool: str, repository: str, given: bool) -> None:
     secret_store.put("MODEL_KEY", VALUE, by="root")
     secret_store.grant("MODEL_KEY", tool=tool, repository=repository, by="root")
@@ -44,8 +54,9 @@ def test_a_job_gets_only_what_its_document_names() -> None:
     assert node_secrets.granted(make_job()) == {}
 
 
-@pytest.mark.parametrize(("name", "value"), [("1ST", VALUE), ("A B", VALUE), ("A", "short"), ("A", "nul\0 inside it"),
-                                             ("A", "x" * 70_000)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"), [("1ST", VALUE), ("A B", VALUE), ("A", "short"), ("A", "nul\0 inside it"), ("A", "x" * 70_000)]
+)
 def test_what_cannot_be_named_or_masked_is_refused(name: str, value: str) -> None:
     with pytest.raises(BadSecret):
         secret_store.put(name, value, by="root")

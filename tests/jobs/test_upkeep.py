@@ -224,10 +224,12 @@ def test_a_queue_timeout_gives_up_what_waited_too_long(data_dir: Path) -> None:
 
 
 def test_a_queue_timeout_counts_from_the_queue_and_anew_after_a_retry() -> None:
-    parent, job = submit_all([
-        make_document(job_id="first"),
-        make_document(metadata={"depends_on": ["first"], "queue_timeout_seconds": 60}),
-    ])  # fmt: skip
+    parent, job = submit_all(
+        [
+            make_document(job_id="first"),
+            make_document(metadata={"depends_on": ["first"], "queue_timeout_seconds": 60}),
+        ]
+    )
     assert job.expires_at is None, "it does not wait for a worker yet"
     move(parent, JobStatus.RUNNING, fence=1)
     move(parent, JobStatus.COMPLETED)
@@ -290,8 +292,15 @@ def test_a_shim_at_its_work_gets_a_moment_to_record_the_truth(data_dir: Path, de
     job = make_job(spec=make_document())
     attempt = claim(job, dead_worker)
     with Shim.spawn() as shim:
-        shim.start(Spec(argv=[sys.executable, "-c", "import time; time.sleep(0.4)"], env={}, cwd="/tmp",
-                        attempt_dir=attempt.directory, marker=attempt.marker))  # fmt: skip
+        shim.start(
+            Spec(
+                argv=[sys.executable, "-c", "import time; time.sleep(0.4)"],
+                env={},
+                cwd="/tmp",
+                attempt_dir=attempt.directory,
+                marker=attempt.marker,
+            )
+        )
         deadline = time.monotonic() + 10
         while Job.objects.get(pk=job.pk).status == JobStatus.RUNNING and time.monotonic() < deadline:
             upkeep.tick()

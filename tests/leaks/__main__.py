@@ -14,15 +14,21 @@ from tests.live import Live, live
 
 TOOL = Path(__file__).with_name("tool.py")
 PROOFS = {  # that the places hold what they should: an empty one would prove nothing
-    "API jobs/leak-good/log": b"base64 at 2:", "page /jobs/leak-good": b"leak-good", "data: attempts": b"base64 at 2:",
-    "table log_chunks": b"base64 at 2:", "repository: leak-good.log": b"base64 at 2:", "process list": b"tool.py",
-}  # fmt: skip
+    "API jobs/leak-good/log": b"base64 at 2:",
+    "page /jobs/leak-good": b"leak-good",
+    "data: attempts": b"base64 at 2:",
+    "table log_chunks": b"base64 at 2:",
+    "repository: leak-good.log": b"base64 at 2:",
+    "process list": b"tool.py",
+}
 ENDS = ("completed", "failed", "timeout", "cancelled", "quarantined")
 
 
 def main() -> int:
-    secret = f"sk-{secrets.token_urlsafe(12)}/+&%\"{secrets.token_urlsafe(12)}"
-    if missed := [form for form, text in forms(secret).items() if text not in unmasked(secret) and form not in BEYOND_MASKING]:
+    secret = f'sk-{secrets.token_urlsafe(12)}/+&%"{secrets.token_urlsafe(12)}'
+    if missed := [
+        form for form, text in forms(secret).items() if text not in unmasked(secret) and form not in BEYOND_MASKING
+    ]:
         print(f"leaks: the tool does not print {', '.join(missed)}, so the search would prove nothing")
         return 1
     with live(cluster=True, ENGINE_ALLOW_SHELL="1", ENGINE_EXECUTABLES="*") as server:
@@ -39,8 +45,12 @@ def main() -> int:
             if not any(place.name.startswith(start) and sign in place.content for place in seen):
                 print(f"leaks: {start} does not hold {sign.decode()}, so nothing was searched there")
                 return 1
-    found = [(place.name, form) for place in seen for form, text in forms(secret).items()
-             if text in place.content and form not in BEYOND_MASKING]  # fmt: skip
+    found = [
+        (place.name, form)
+        for place in seen
+        for form, text in forms(secret).items()
+        if text in place.content and form not in BEYOND_MASKING
+    ]
     for name, form in found:
         print(f"  {form} in {name}")
     for place in sorted({place.name for place in seen}):

@@ -19,8 +19,13 @@ PAGES = ("", "jobs", "runs", "errors", "events", "tools", "workers", "settings/a
 def forms(secret: str) -> dict[str, bytes]:
     """The secret, and what a log could hold instead of it; each long enough to mean the secret and nothing else."""
     raw = secret.encode()
-    found = {"plain": raw, "url-quoted": quote(secret, safe="").encode(), "json": json.dumps(secret)[1:-1].encode(),
-             "hex": raw.hex().encode(), "reversed": raw[::-1]}
+    found = {
+        "plain": raw,
+        "url-quoted": quote(secret, safe="").encode(),
+        "json": json.dumps(secret)[1:-1].encode(),
+        "hex": raw.hex().encode(),
+        "reversed": raw[::-1],
+    }
     for shift in range(3):  # base64 of a text that has it inside looks different at each of three places
         whole = base64.b64encode(b"x" * shift + raw)
         found[f"base64 at {shift}"] = whole[4 if shift else 0 : -4]
@@ -64,21 +69,36 @@ def _web(server: Live, job_ids: list[str]) -> Iterator[Place]:
     with httpx.Client(base_url=server.url, follow_redirects=True, timeout=30) as browser:
         browser.get("/login")
         token = browser.cookies["csrftoken"]
-        browser.post("/login", data={"username": USER, "password": PASSWORD, "csrfmiddlewaretoken": token},
-                     headers={"Referer": f"{server.url}/login"})  # fmt: skip
+        browser.post(
+            "/login",
+            data={"username": USER, "password": PASSWORD, "csrfmiddlewaretoken": token},
+            headers={"Referer": f"{server.url}/login"},
+        )
         addresses = [f"/{page}" for page in PAGES]
         for job_id in job_ids:
-            addresses += [f"/jobs/{job_id}", f"/jobs/{job_id}/log", f"/jobs/{job_id}/log/raw", f"/jobs/{job_id}/events",
-                          f"/jobs/{job_id}/json"]
+            addresses += [
+                f"/jobs/{job_id}",
+                f"/jobs/{job_id}/log",
+                f"/jobs/{job_id}/log/raw",
+                f"/jobs/{job_id}/events",
+                f"/jobs/{job_id}/json",
+            ]
         addresses += ["/admin/jobs/job/", "/admin/jobs/event/", "/admin/jobs/stepattempt/", "/admin/jobs/secret/"]
         for address in addresses:
             yield Place(f"page {address}", browser.get(address).content)
-    api = httpx.Client(base_url=f"{server.url}/api/v1/", headers={"Authorization": f"Bearer {server.token}"}, timeout=30)
+    api = httpx.Client(
+        base_url=f"{server.url}/api/v1/", headers={"Authorization": f"Bearer {server.token}"}, timeout=30
+    )
     with api:
         addresses = ["jobs", "attempts", "events?limit=200", "errors", "runs", "tools", "workers"]
         for job_id in job_ids:
-            addresses += [f"jobs/{job_id}", f"jobs/{job_id}/log", f"jobs/{job_id}/log/lines?count=2000",
-                          f"jobs/{job_id}/log/stream", f"jobs/{job_id}/document"]
+            addresses += [
+                f"jobs/{job_id}",
+                f"jobs/{job_id}/log",
+                f"jobs/{job_id}/log/lines?count=2000",
+                f"jobs/{job_id}/log/stream",
+                f"jobs/{job_id}/document",
+            ]
         for address in addresses:
             yield Place(f"API {address}", api.get(address).content)
 

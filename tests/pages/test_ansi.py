@@ -5,25 +5,28 @@ from hypothesis import strategies as st
 from jobs.pages.ansi import render
 
 
-@pytest.mark.parametrize(("raw", "html"), [
-    (b"plain", "plain"),
-    (b"<b>&\"'", "&lt;b&gt;&amp;&quot;&#x27;"),
-    (b"\x1b[31mred\x1b[0m not", '<span class="a1">red</span> not'),
-    (b"\x1b[1;32mok\x1b[22m thin\x1b[39m ink", '<span class="a2 ab">ok</span><span class="a2"> thin</span> ink'),
-    (b"\x1b[2mdim", '<span class="ad">dim</span>'),
-    (b"\x1b[38;5;196mx\x1b[m", '<span class="a1">x</span>'),
-    (b"\x1b[38;2;10;20;250mx", '<span class="a4">x</span>'),
-    (b"\x1b[48;5;196mx", "x"),
-    (b"\x1b]8;;https://evil.example\x07link\x1b]8;;\x07", "link"),
-    (b"\x1b]0;title\x1b\\text", "text"),
-    (b"\x1b[2K\x1b[1Gagain", "again"),
-    (b"10 %\r50 %\r100 %", "100 %"),
-    (b"dos\r", "dos"),
-    (b"bell\x07 back\x08space\x00", "bell backspace"),
-    ("a\u202eb".encode(), "ab"),
-    (b"\xff\xfe", "\ufffd\ufffd"),
-    (b"tab\tstays", "tab\tstays"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "html"),
+    [
+        (b"plain", "plain"),
+        (b"<b>&\"'", "&lt;b&gt;&amp;&quot;&#x27;"),
+        (b"\x1b[31mred\x1b[0m not", '<span class="a1">red</span> not'),
+        (b"\x1b[1;32mok\x1b[22m thin\x1b[39m ink", '<span class="a2 ab">ok</span><span class="a2"> thin</span> ink'),
+        (b"\x1b[2mdim", '<span class="ad">dim</span>'),
+        (b"\x1b[38;5;196mx\x1b[m", '<span class="a1">x</span>'),
+        (b"\x1b[38;2;10;20;250mx", '<span class="a4">x</span>'),
+        (b"\x1b[48;5;196mx", "x"),
+        (b"\x1b]8;;https://evil.example\x07link\x1b]8;;\x07", "link"),
+        (b"\x1b]0;title\x1b\\text", "text"),
+        (b"\x1b[2K\x1b[1Gagain", "again"),
+        (b"10 %\r50 %\r100 %", "100 %"),
+        (b"dos\r", "dos"),
+        (b"bell\x07 back\x08space\x00", "bell backspace"),
+        ("a\u202eb".encode(), "ab"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"tab\tstays", "tab\tstays"),
+    ],
+)
 def test_terminal_output_becomes_safe_markup(raw, html):
     assert render(raw) == html
 

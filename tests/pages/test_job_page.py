@@ -22,7 +22,7 @@ def test_every_state_has_a_page_with_its_word(admin, status):
     assert answer.status_code == 200
     page = answer.content.decode()
     assert job.title in page
-    assert ("hx-trigger=\"every 2s\"" in page) is (not job.is_final)
+    assert ('hx-trigger="every 2s"' in page) is (not job.is_final)
 
 
 def test_an_unknown_job_is_a_404_that_names_it(admin):
@@ -42,8 +42,14 @@ def test_values_of_the_environment_never_reach_a_page(admin):
 def test_a_failed_job_shows_its_error_card_with_the_kind_of_error(admin):
     job = make_job(JobStatus.FAILED)
     kind = ErrorRecord.objects.create(signature="abc", tool="shell", category="exit_code", message="Boom", count=3)
-    make_attempt(job, AttemptStatus.FAILED, reason="exit_code", exit_code=2, error=kind,
-                 verdict={"summary": "It went <boom>", "rule": "exit code", "evidence": [">  assert x", "E   no"]})
+    make_attempt(
+        job,
+        AttemptStatus.FAILED,
+        reason="exit_code",
+        exit_code=2,
+        error=kind,
+        verdict={"summary": "It went <boom>", "rule": "exit code", "evidence": [">  assert x", "E   no"]},
+    )
     page = admin.get(f"/jobs/{job.job_id}").content.decode()
     assert "It went &lt;boom&gt;" in page
     assert "Seen 3 times" in page

@@ -55,8 +55,19 @@ def test_filters_stand_in_the_address_and_repeat_for_or(admin):
     assert "Tool: aider, codex" in page
 
 
-@pytest.mark.parametrize("query", ["status=nonsense", "since=never", "before=x", "after=99999999999999999999", "sort=?",
-                                   "q=%00", "id=1", "tool=" + "x" * 500])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=nonsense",
+        "since=never",
+        "before=x",
+        "after=99999999999999999999",
+        "sort=?",
+        "q=%00",
+        "id=1",
+        "tool=" + "x" * 500,
+    ],
+)
 def test_odd_addresses_still_show_a_list(admin, query):
     make_job(JobStatus.COMPLETED)
     assert admin.get(f"/jobs?{query}").status_code == 200
@@ -137,9 +148,16 @@ def test_a_viewer_of_another_project_sees_no_job(client):
     assert client.get(f"/-/jobs/{hidden.job_id}/head").status_code == 404
 
 
-@pytest.mark.parametrize(("policy", "said"), [
-    (None, "2"), ("none", "2"), ("retry_same", "2 / 3"), ("escalate_to_codex", "2 / 4"),
-    ({"rules": [{"on": ["any"], "times": 2}], "escalate_to": ["codex", "claude"]}, "2 / 9")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (None, "2"),
+        ("none", "2"),
+        ("retry_same", "2 / 3"),
+        ("escalate_to_codex", "2 / 4"),
+        ({"rules": [{"on": ["any"], "times": 2}], "escalate_to": ["codex", "claude"]}, "2 / 9"),
+    ],
+)
 def test_attempts_stand_beside_what_the_policy_allows(admin, policy, said):
     metadata = {"retry_policy": policy} if policy else {}
     make_job(JobStatus.RUNNING, spec=make_document(metadata=metadata), attempts_made=2)

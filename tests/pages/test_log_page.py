@@ -48,8 +48,10 @@ def test_earlier_and_later_windows_join_without_gap_or_repeat(admin, attempt):
     assert seen == list(range(1, 1001))
 
 
-@pytest.mark.parametrize("query", ["?from=0", "?from=999999", "?from=x", "?line=-1", "?line=99999999999999999999",
-                                   "?attempt=77", "?q=" + "(" * 50])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    ["?from=0", "?from=999999", "?from=x", "?line=-1", "?line=99999999999999999999", "?attempt=77", "?q=" + "(" * 50],
+)
 def test_odd_addresses_show_some_window(admin, attempt, query):
     write_log(attempt, ["one", "two"])
     assert admin.get(url_of(attempt, query)).status_code == 200
@@ -105,8 +107,9 @@ def test_where_the_file_is_elsewhere_the_shipped_copy_is_shown_and_said_to_be_on
     pieces = [b"first line\nsec", b"ond line\nthird with no", b" break yet", b" done\nfourth\n"]
     offset = lines = 0
     for seq, data in enumerate(pieces):
-        LogChunk.objects.create(attempt=attempt, seq=seq, offset=offset, first_line=lines + 1,
-                                line_count=data.count(b"\n"), data=data)
+        LogChunk.objects.create(
+            attempt=attempt, seq=seq, offset=offset, first_line=lines + 1, line_count=data.count(b"\n"), data=data
+        )
         offset, lines = offset + len(data), lines + data.count(b"\n")
     StepAttempt.objects.filter(pk=attempt.pk).update(log_bytes=offset + 100)
     page = admin.get(url_of(attempt)).content.decode()

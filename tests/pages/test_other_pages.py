@@ -15,12 +15,39 @@ from tests.factories import make_attempt, make_document, make_job, make_run, mak
 
 pytestmark = pytest.mark.django_db
 
-EVERYWHERE = ["/", "/jobs", "/jobs/new/json", "/jobs/new", "/runs", "/runs/run-1", "/runs/run-1/graph",
-              "/runs/run-1/timeline", "/runs/run-1/report", "/runs/run-1/ws/ws-1", "/errors", "/errors/sig1", "/tools",
-              "/tools/shell", "/workers", "/queues/default", "/events", "/settings/profile", "/settings/tokens",
-              "/settings/templates", "/settings/policies",
-              "/settings/retention", "/settings/about", "/search", "/search?q=hello", "/help/keys",
-              "/-/palette", "/-/palette?q=run", "/-/palette?q=%3Esubmit", "/-/palette?q=%23job", "/events.ndjson"]  # fmt: skip
+EVERYWHERE = [
+    "/",
+    "/jobs",
+    "/jobs/new/json",
+    "/jobs/new",
+    "/runs",
+    "/runs/run-1",
+    "/runs/run-1/graph",
+    "/runs/run-1/timeline",
+    "/runs/run-1/report",
+    "/runs/run-1/ws/ws-1",
+    "/errors",
+    "/errors/sig1",
+    "/tools",
+    "/tools/shell",
+    "/workers",
+    "/queues/default",
+    "/events",
+    "/settings/profile",
+    "/settings/tokens",
+    "/settings/templates",
+    "/settings/policies",
+    "/settings/retention",
+    "/settings/about",
+    "/search",
+    "/search?q=hello",
+    "/help/keys",
+    "/-/palette",
+    "/-/palette?q=run",
+    "/-/palette?q=%3Esubmit",
+    "/-/palette?q=%23job",
+    "/events.ndjson",
+]
 
 
 @pytest.fixture
@@ -65,8 +92,16 @@ def test_a_viewer_reads_but_finds_no_switch(client, some_rows, path):
             assert switch not in page
 
 
-@pytest.mark.parametrize("path", ["/tools/shell/pause", "/queues/default/pause", "/workers/w-1/drain",
-                                  "/errors/sig1/resolve", "/runs/run-1/ws/ws-1/lock"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tools/shell/pause",
+        "/queues/default/pause",
+        "/workers/w-1/drain",
+        "/errors/sig1/resolve",
+        "/runs/run-1/ws/ws-1/lock",
+    ],
+)
 def test_a_viewer_may_not_operate(client, some_rows, path):
     viewer = make_user("vera")
     viewer.groups.add(Group.objects.get(name="viewer"))
@@ -76,17 +111,40 @@ def test_a_viewer_may_not_operate(client, some_rows, path):
     assert "may not operate Engine" in answer.content.decode()
 
 
-@pytest.mark.parametrize("path", ["/runs/x", "/runs/x/graph", "/runs/run-1/ws/x", "/errors/x", "/tools/x", "/queues/x",
-                                  "/settings/x", "/nowhere", "/-/overview/x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/x",
+        "/runs/x/graph",
+        "/runs/run-1/ws/x",
+        "/errors/x",
+        "/tools/x",
+        "/queues/x",
+        "/settings/x",
+        "/nowhere",
+        "/-/overview/x",
+    ],
+)
 def test_what_is_not_there_is_a_404_in_the_house_style(admin, some_rows, path):
     answer = admin.get(path)
     assert answer.status_code == 404
     assert "<h1>" in answer.content.decode()
 
 
-POLLS = ["/-/overview/strip", "/-/overview/running", "/-/overview/queue", "/-/overview/trouble", "/-/overview/people",
-         "/-/overview/workers", "/-/runs/run-1/radar", "/-/runs/run-1/timeline", "/-/errors/rows", "/-/tools", "/-/workers",
-         "/-/events/fresh?newest=1"]  # fmt: skip
+POLLS = [
+    "/-/overview/strip",
+    "/-/overview/running",
+    "/-/overview/queue",
+    "/-/overview/trouble",
+    "/-/overview/people",
+    "/-/overview/workers",
+    "/-/runs/run-1/radar",
+    "/-/runs/run-1/timeline",
+    "/-/errors/rows",
+    "/-/tools",
+    "/-/workers",
+    "/-/events/fresh?newest=1",
+]
 
 
 @pytest.mark.parametrize("path", POLLS)
@@ -100,9 +158,21 @@ def test_polls_answer_304_while_nothing_changed(admin, some_rows, path):
     assert again.status_code == 304
 
 
-@pytest.mark.parametrize(("path", "most"), [("/", 12), ("/runs", 7), ("/runs/run-1", 8), ("/errors", 8), ("/tools", 9),
-                                            ("/workers", 8), ("/events", 5), ("/search?q=hello", 8),
-                                            ("/settings/about", 4), ("/runs/run-1/ws/ws-1", 8)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/", 12),
+        ("/runs", 7),
+        ("/runs/run-1", 8),
+        ("/errors", 8),
+        ("/tools", 9),
+        ("/workers", 8),
+        ("/events", 5),
+        ("/search?q=hello", 8),
+        ("/settings/about", 4),
+        ("/runs/run-1/ws/ws-1", 8),
+    ],
+)
 def test_pages_take_few_queries(admin, some_rows, django_assert_max_num_queries, path, most):
     with django_assert_max_num_queries(most):
         admin.get(path)
@@ -128,8 +198,10 @@ def test_operators_pause_limit_and_resume_tools_and_queues(admin):
     assert not ToolControl.objects.get(name="aider").paused
 
 
-@pytest.mark.parametrize(("path", "data"), [("/tools/aider/limit", {"limit": "-1"}), ("/queues/bulk/explode", {}),
-                                            ("/tools/aider/explode", {})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [("/tools/aider/limit", {"limit": "-1"}), ("/queues/bulk/explode", {}), ("/tools/aider/explode", {})],
+)
 def test_a_refused_switch_says_why(admin, path, data):
     plain = admin.post(path, data)
     assert plain.status_code == 303
@@ -179,8 +251,16 @@ def test_a_workstream_is_locked_and_unlocked(admin, some_rows):
 
 def test_the_board_puts_each_workstream_in_its_lane(admin):
     make_run("run-1", status="running", started_at=timezone.now())
-    lanes = {"running": "running", "retrying": "retrying", "review": "review", "quarantined": "review",
-             "completed": "completed", "failed": "failed", "blocked": "failed", "queued": "waiting"}  # fmt: skip
+    lanes = {
+        "running": "running",
+        "retrying": "retrying",
+        "review": "review",
+        "quarantined": "review",
+        "completed": "completed",
+        "failed": "failed",
+        "blocked": "failed",
+        "queued": "waiting",
+    }
     for status in lanes:
         make_job(status, workstream=make_workstream(f"ws-{status}"))
     page = admin.get("/runs/run-1").content.decode()
@@ -243,7 +323,9 @@ def test_the_theme_and_the_keys_are_kept_in_cookies(admin):
 
 def test_signing_in_never_says_which_of_the_two_was_wrong(client):
     make_user("mara")
-    said = [client.post("/login", {"username": name, "password": "wrong"}).content.decode() for name in ("mara", "nobody")]
+    said = [
+        client.post("/login", {"username": name, "password": "wrong"}).content.decode() for name in ("mara", "nobody")
+    ]
     sentences = [re.search(r"That name and password do not match\.", page)[0] for page in said]
     assert len(sentences) == 2
     assert client.post("/login", {"username": "mara", "password": "correct horse"}).headers["Location"] == "/"
@@ -281,8 +363,14 @@ def test_search_groups_what_it_finds_and_hash_looks_at_ids_only(admin):
 
 def test_errors_come_in_pages_of_fifty_that_stay_light(admin):
     for number in range(60):
-        kind = ErrorRecord.objects.create(signature=f"{number:032}", tool="shell", category="exit_code", message="m" * 150,
-                                          pattern="p" * 150, last_seen_at=timezone.now() - timedelta(minutes=number))
+        kind = ErrorRecord.objects.create(
+            signature=f"{number:032}",
+            tool="shell",
+            category="exit_code",
+            message="m" * 150,
+            pattern="p" * 150,
+            last_seen_at=timezone.now() - timedelta(minutes=number),
+        )
         make_attempt(make_job(JobStatus.FAILED), AttemptStatus.FAILED, error=kind, reason="exit_code")
     first = admin.get("/errors").content.decode()
     assert len(first.encode()) < 60_000

@@ -9,9 +9,20 @@ from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 
 pytestmark = pytest.mark.django_db
-POLLS = ["/-/overview/strip", "/-/overview/running", "/-/overview/queue", "/-/overview/trouble", "/-/overview/people",
-         "/-/overview/workers", "/-/runs/run-1/radar", "/-/runs/run-1/timeline", "/-/errors/rows", "/-/tools", "/-/workers",
-         "/-/events/fresh?newest=1"]  # fmt: skip
+POLLS = [
+    "/-/overview/strip",
+    "/-/overview/running",
+    "/-/overview/queue",
+    "/-/overview/trouble",
+    "/-/overview/people",
+    "/-/overview/workers",
+    "/-/runs/run-1/radar",
+    "/-/runs/run-1/timeline",
+    "/-/errors/rows",
+    "/-/tools",
+    "/-/workers",
+    "/-/events/fresh?newest=1",
+]
 
 MORE = {"/-/runs/run-1/timeline": 7, "/-/tools": 7, "/-/workers": 7}  # every 4, 15 and 5 s
 
@@ -21,7 +32,9 @@ def _rows():
     cache.clear()
     kind = ErrorRecord.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
     ToolControl.objects.create(name="shell", limit=2)
-    Node.objects.create(name="w-1", host="h", pid=1, pid_started=1, slots=2, queues=["default"], heartbeat_at=timezone.now())
+    Node.objects.create(
+        name="w-1", host="h", pid=1, pid_started=1, slots=2, queues=["default"], heartbeat_at=timezone.now()
+    )
     for status in (JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.COMPLETED):
         make_attempt(make_job(status), AttemptStatus.FAILED, error=kind, reason="exit_code")
     for status in (JobStatus.REVIEW, JobStatus.RETRYING, JobStatus.QUARANTINED, JobStatus.QUEUED, JobStatus.WAITING):

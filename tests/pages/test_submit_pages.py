@@ -18,8 +18,16 @@ def repo(tmp_path):
 
 
 def form(repo, **changes):
-    return {"tool": "shell", "title": "Say hello", "f_command": "echo hello", "repo_root": str(repo), "tries": "1",
-            "priority": "normal", "queue": "default", **changes}  # fmt: skip
+    return {
+        "tool": "shell",
+        "title": "Say hello",
+        "f_command": "echo hello",
+        "repo_root": str(repo),
+        "tries": "1",
+        "priority": "normal",
+        "queue": "default",
+        **changes,
+    }
 
 
 def test_a_form_becomes_a_job(admin, repo):
@@ -32,10 +40,21 @@ def test_a_form_becomes_a_job(admin, repo):
     assert (job.submitted_by, job.workstream.ws_id) == ("mara", "ws-say-hello")
 
 
-@pytest.mark.parametrize("changes", [
-    {"f_command": ""}, {"f_command": "echo 'open"}, {"timeout": "soon"}, {"timeout": "0"}, {"tries": "-1"},
-    {"repo_root": "/etc"}, {"run_id": "no blanks allowed"}, {"command": "{"}, {"command": "[]"}, {"job_id": "?"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"f_command": ""},
+        {"f_command": "echo 'open"},
+        {"timeout": "soon"},
+        {"timeout": "0"},
+        {"tries": "-1"},
+        {"repo_root": "/etc"},
+        {"run_id": "no blanks allowed"},
+        {"command": "{"},
+        {"command": "[]"},
+        {"job_id": "?"},
+    ],
+)
 def test_a_wrong_form_comes_back_with_its_values_and_a_sentence(admin, repo, changes):
     answer = admin.post("/jobs/new", form(repo, **changes))
     page = answer.content.decode()
@@ -63,7 +82,9 @@ def test_the_chosen_tool_brings_its_fields_and_keeps_what_was_typed(admin):
 
 
 def test_a_clone_fills_the_form_without_values_of_the_environment(admin):
-    spec = make_document(tool="git", command={"exe": "git", "args": ["status"]}, env={"A": "hush", "B": {"secret": "KEY"}})
+    spec = make_document(
+        tool="git", command={"exe": "git", "args": ["status"]}, env={"A": "hush", "B": {"secret": "KEY"}}
+    )
     job = make_job(JobStatus.COMPLETED, spec=spec, title="Look around")
     for path in ("/jobs/new", "/jobs/new/json"):
         page = admin.get(f"{path}?clone={job.job_id}").content.decode()

@@ -71,12 +71,19 @@ def test_what_was_typed_becomes_a_template_if_it_is_sound(client, sam):
     assert json.loads(pasted.context["text"])["tool"] == "shell"
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"document": "{"}, "no job"), ({"document": "[1]"}, "is an object"), ({"document": '{"tool": "adier"}'}, "adier"),
-    ({"slug": "Not So"}, "small letters"), ({"title": " "}, "A title takes"), ({"slug": "hello"}, "is a template hello"),
-    ({"document": json.dumps(make_document(env={"KEY": "value"}))}, "name a secret for KEY"),
-    ({"document": '{"tool": "shell", "paths": [1], "command": []}'}, "paths"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"document": "{"}, "no job"),
+        ({"document": "[1]"}, "is an object"),
+        ({"document": '{"tool": "adier"}'}, "adier"),
+        ({"slug": "Not So"}, "small letters"),
+        ({"title": " "}, "A title takes"),
+        ({"slug": "hello"}, "is a template hello"),
+        ({"document": json.dumps(make_document(env={"KEY": "value"}))}, "name a secret for KEY"),
+        ({"document": '{"tool": "shell", "paths": [1], "command": []}'}, "paths"),
+    ],
+)
 def test_a_refusal_keeps_what_was_typed(client, sam, change, said):
     make(sam)
     sent = {"title": "Mine", "slug": "mine", "document": json.dumps(make_document()), "description": "kept", **change}

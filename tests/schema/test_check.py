@@ -129,10 +129,29 @@ def test_keys_of_ones_own_are_kept_in_metadata_without_a_word():
 
 
 @pytest.mark.parametrize(
-    "value", ["none", "retry_same", "escalate_to_codex", {"rules": []}, {"escalate_to": ["codex", "claude"]},
-              {"rules": [{"on": ["any"], "times": 2, "backoff": "fibonacci", "base_seconds": 0.5, "cap_seconds": 9,
-                          "jitter": 0.5}, {"exit_codes": [1, -9]}, {}]}]
-)  # fmt: skip
+    "value",
+    [
+        "none",
+        "retry_same",
+        "escalate_to_codex",
+        {"rules": []},
+        {"escalate_to": ["codex", "claude"]},
+        {
+            "rules": [
+                {
+                    "on": ["any"],
+                    "times": 2,
+                    "backoff": "fibonacci",
+                    "base_seconds": 0.5,
+                    "cap_seconds": 9,
+                    "jitter": 0.5,
+                },
+                {"exit_codes": [1, -9]},
+                {},
+            ]
+        },
+    ],
+)
 def test_a_retry_policy_is_a_word_or_a_plan(value):
     assert problems(metadata__retry_policy=value) == {}
 

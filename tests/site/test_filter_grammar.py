@@ -10,9 +10,19 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize(
     "query",
-    ["status=failed", "tool=aider,shell", "run=run-2", "ws=ws-9", "submitter=jonas", "q=greet", "q=jonas", "since=24h",
-     "status=failed&tool=shell", "run=nowhere"],
-)  # fmt: skip
+    [
+        "status=failed",
+        "tool=aider,shell",
+        "run=run-2",
+        "ws=ws-9",
+        "submitter=jonas",
+        "q=greet",
+        "q=jonas",
+        "since=24h",
+        "status=failed&tool=shell",
+        "run=nowhere",
+    ],
+)
 def test_page_and_api_find_the_same_jobs(client: Client, query: str) -> None:
     make_job()
     make_job(status="failed", title="Greet a stranger")

@@ -13,8 +13,17 @@ pytestmark = pytest.mark.django_db
 
 
 def node(**fields: object) -> Node:
-    return Node.objects.create(**{"name": "build-a", "host": "build-a", "pid": 1, "pid_started": 1, "slots": 2,
-                                  "queues": ["default"], **fields})  # fmt: skip
+    return Node.objects.create(
+        **{
+            "name": "build-a",
+            "host": "build-a",
+            "pid": 1,
+            "pid_started": 1,
+            "slots": 2,
+            "queues": ["default"],
+            **fields,
+        }
+    )
 
 
 def test_up_and_ready(client: Client) -> None:

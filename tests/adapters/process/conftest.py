@@ -42,8 +42,13 @@ class Bench:
         self.markers.append(marker)
         attempt = self.root / f"attempt_{len(self.markers)}"
         # Without a control group unless asked for: most hosts allow none, so the other ways must do.
-        wanted = {"env": {"PATH": os.environ["PATH"]}, "cwd": str(self.root), "attempt_dir": attempt, "grace_s": 0.2,
-                  "use_cgroup": False}  # fmt: skip
+        wanted = {
+            "env": {"PATH": os.environ["PATH"]},
+            "cwd": str(self.root),
+            "attempt_dir": attempt,
+            "grace_s": 0.2,
+            "use_cgroup": False,
+        }
         return Spec(argv=argv, marker=marker, **{**wanted, **changes})
 
     def shim(self, spec: Spec | None = None) -> Shim:

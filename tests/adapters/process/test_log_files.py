@@ -132,11 +132,19 @@ def test_without_an_index_lines_are_found_all_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"ValueError: no", b"Traceback (most recent call last):", b"ERROR in x", b"FATAL:  password",
-        b"3 failed, 1 passed", b"java.lang.NullPointerException", b"thread 'main' panicked at", b'{"type":"error"}',
-        b"error: 2 errors", b"errors: 3", b"step FAILED",
+        b"ValueError: no",
+        b"Traceback (most recent call last):",
+        b"ERROR in x",
+        b"FATAL:  password",
+        b"3 failed, 1 passed",
+        b"java.lang.NullPointerException",
+        b"thread 'main' panicked at",
+        b'{"type":"error"}',
+        b"error: 2 errors",
+        b"errors: 3",
+        b"step FAILED",
     ],
-)  # fmt: skip
+)
 def test_an_error_line_is_found(tmp_path: Path, line: bytes) -> None:
     write(tmp_path, [b"fine\n", line + b"\n", b"fine"])
     assert [(e.number, e.offset, e.text) for e in LogFile(tmp_path).errors()] == [(2, 5, line.decode())]
@@ -145,10 +153,17 @@ def test_an_error_line_is_found(tmp_path: Path, line: bytes) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"0 errors, 0 failed", b"no errors found", b'{"is_error":false}', b'{"error": null}', b"failed=0", b"terrorist",
-        b"failover works", b"all passed", b'{"errors":[]}',
+        b"0 errors, 0 failed",
+        b"no errors found",
+        b'{"is_error":false}',
+        b'{"error": null}',
+        b"failed=0",
+        b"terrorist",
+        b"failover works",
+        b"all passed",
+        b'{"errors":[]}',
     ],
-)  # fmt: skip
+)
 def test_a_harmless_line_is_no_error(tmp_path: Path, line: bytes) -> None:
     write(tmp_path, [line + b"\n"])
     assert LogFile(tmp_path).errors() == []

@@ -22,13 +22,19 @@ GOOD: dict[str, Any] = {"argv": ["true"], "env": {}, "cwd": "/", "attempt_dir": 
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"argv": []}, "argv"), ({"argv": [""]}, "argv"), ({"marker": "m" * 15}, "marker"),
-        ({"marker": "m m" * 9}, "marker"), ({"streams": "both"}, "streams"),
-        ({"timeout_s": 0}, "timeout_s"), ({"idle_timeout_s": -1}, "idle_timeout_s"),
-        ({"dead_man_s": float("nan")}, "dead_man_s"), ({"grace_s": -1}, "grace_s"),
-        ({"max_log_bytes": 0}, "max_log_bytes"), ({"stdin": b"x" * 32_000_001}, "read a file"),
+        ({"argv": []}, "argv"),
+        ({"argv": [""]}, "argv"),
+        ({"marker": "m" * 15}, "marker"),
+        ({"marker": "m m" * 9}, "marker"),
+        ({"streams": "both"}, "streams"),
+        ({"timeout_s": 0}, "timeout_s"),
+        ({"idle_timeout_s": -1}, "idle_timeout_s"),
+        ({"dead_man_s": float("nan")}, "dead_man_s"),
+        ({"grace_s": -1}, "grace_s"),
+        ({"max_log_bytes": 0}, "max_log_bytes"),
+        ({"stdin": b"x" * 32_000_001}, "read a file"),
     ],
-)  # fmt: skip
+)
 def test_a_spec_that_makes_no_sense_is_refused(change: dict[str, Any], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         Spec(**{**GOOD, **change})

@@ -208,8 +208,11 @@ def test_a_run_that_ended_by_itself_is_not_called_cancelled(bench: Bench) -> Non
 
 
 def test_a_flood_of_output_does_not_delay_a_stop(bench: Bench) -> None:
-    shim = bench.shim(bench.spec(bench.tool(SIGN_IN + "deaf(); sign_in()\nwhile True: os.write(1, b'y\\n' * 5000)"),
-                                 max_log_bytes=2_000_000))  # fmt: skip
+    shim = bench.shim(
+        bench.spec(
+            bench.tool(SIGN_IN + "deaf(); sign_in()\nwhile True: os.write(1, b'y\\n' * 5000)"), max_log_bytes=2_000_000
+        )
+    )
     bench.pids(1)
     begun = time.monotonic()
     shim.cancel(0.2)
