@@ -1,20 +1,20 @@
 """Run one tool for one job and say what came of it. No Django here: usable, tested and published alone."""
 
-from adapters.aider import run_aider_job
 from adapters.base import ToolAdapter
-from adapters.claude import run_claude_job
-from adapters.codex import run_codex_job
 from adapters.errors import AdapterError, UnknownTool
 from adapters.evidence import Evidence
 from adapters.execution import execute
-from adapters.gemini import run_gemini_job
-from adapters.git import run_git_job
 from adapters.interface import Adapter, Command, Context, Field, JobResult
-from adapters.opencode import run_opencode_job
 from adapters.process.spec import Ending
 from adapters.registry import TOOL_RUNNERS, adapters, get
-from adapters.shell import run_shell_job
-from adapters.tests import run_tests_job
+from adapters.tools.aider import run_aider_job
+from adapters.tools.claude import run_claude_job
+from adapters.tools.codex import run_codex_job
+from adapters.tools.gemini import run_gemini_job
+from adapters.tools.git import run_git_job
+from adapters.tools.opencode import run_opencode_job
+from adapters.tools.shell import run_shell_job
+from adapters.tools.test_command import run_tests_job
 from adapters.verdict import Reason, Verdict
 
 __all__ = [

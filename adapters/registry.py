@@ -9,16 +9,16 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
 
-from adapters.aider import AiderAdapter, run_aider_job
-from adapters.claude import ClaudeAdapter, run_claude_job
-from adapters.codex import CodexAdapter, run_codex_job
 from adapters.errors import UnknownTool
-from adapters.gemini import GeminiAdapter, run_gemini_job
-from adapters.git import GitAdapter, run_git_job
 from adapters.interface import Adapter, Job, JobResult
-from adapters.opencode import OpencodeAdapter, run_opencode_job
-from adapters.shell import ShellAdapter, run_shell_job
-from adapters.tests import TestsAdapter, run_tests_job
+from adapters.tools.aider import AiderAdapter, run_aider_job
+from adapters.tools.claude import ClaudeAdapter, run_claude_job
+from adapters.tools.codex import CodexAdapter, run_codex_job
+from adapters.tools.gemini import GeminiAdapter, run_gemini_job
+from adapters.tools.git import GitAdapter, run_git_job
+from adapters.tools.opencode import OpencodeAdapter, run_opencode_job
+from adapters.tools.shell import ShellAdapter, run_shell_job
+from adapters.tools.test_command import TestsAdapter, run_tests_job
 
 GROUP = "engine.adapters"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")

@@ -2,9 +2,10 @@
 
 from jobs.api import (
     attempts,
-    error_kinds,
+    error_groups,
     errors,
     events,
+    job_actions,
     jobs,
     logs,
     queues,
@@ -12,7 +13,6 @@ from jobs.api import (
     templates,
     tokens,
     tools,
-    verbs,
     workers,
     workstreams,
 )
@@ -22,14 +22,14 @@ api = new_api()
 errors.install(api)
 # Verbs first: /jobs/bulk is no job.
 for prefix, router in (
-    ("/jobs", verbs.router),
+    ("/jobs", job_actions.router),
     ("/jobs", jobs.router),
     ("/jobs", logs.router),
     ("/runs", runs.router),
     ("/workstreams", workstreams.router),
     ("/attempts", attempts.router),
     ("/events", events.router),
-    ("/errors", error_kinds.router),
+    ("/errors", error_groups.router),
     ("/tools", tools.router),
     ("/workers", workers.router),
     ("/queues", queues.router),

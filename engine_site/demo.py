@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from jobs.models import Job
-from jobs.services.submit import Submitter, submit_all
+from jobs.services.submission.submit import Submitter, submit_all
 from jobs.states import FINAL
 
 USER = "demo"

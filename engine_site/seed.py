@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from jobs.models import ErrorRecord, Event, Job, Run, StepAttempt, Workstream
-from jobs.services.rank import rank
+from jobs.services.submission.claim_order import rank
 from jobs.states import AttemptStatus, JobStatus, Priority
 
 BATCH = 2_000

@@ -39,7 +39,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "jobs.audit.middleware",
-    "jobs.api.frame.middleware",
+    "jobs.api.middleware.middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -57,7 +57,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "jobs.pages.context.shell",
+                "jobs.pages.shared.context_processors.shell",
             ],
         },
     },
@@ -89,8 +89,8 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
-AXES_LOCKOUT_CALLABLE = "jobs.pages.session.locked_out"
-CSRF_FAILURE_VIEW = "jobs.pages.handlers.csrf_failed"
+AXES_LOCKOUT_CALLABLE = "jobs.pages.account.sign_in.locked_out"
+CSRF_FAILURE_VIEW = "jobs.pages.shared.error_pages.csrf_failed"
 SESSION_COOKIE_AGE = int(env.number("ENGINE_SESSION_HOURS", 12, 0.1) * 3600)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

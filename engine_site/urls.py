@@ -16,6 +16,6 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("", include("jobs.pages.urls")),
 ]
-handler403 = "jobs.pages.handlers.forbidden"
-handler404 = "jobs.pages.handlers.not_found"
-handler500 = "jobs.pages.handlers.broken"
+handler403 = "jobs.pages.shared.error_pages.forbidden"
+handler404 = "jobs.pages.shared.error_pages.not_found"
+handler500 = "jobs.pages.shared.error_pages.broken"

@@ -19,7 +19,7 @@ import schema
 from adapters.base import Adapter
 from adapters.process import Spec, run_process
 from jobs.queue.broker import RUN_NEXT, TICK
-from jobs.queue.doorbell import Listener, ring
+from jobs.queue.notifier import Listener, ring
 from jobs.store import JobStateStore
 
 TABLES = ("runs", "workstreams", "step_attempts", "events", "errors", "jobs")

@@ -27,7 +27,7 @@ from jobs.models import (
 )
 from jobs.models.job import JobQuerySet
 from jobs.roles import PERMISSIONS
-from jobs.services.submit import Submitter
+from jobs.services.submission.submit import Submitter
 
 NEEDS = {
     "read": "read the dashboard",

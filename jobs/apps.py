@@ -12,5 +12,5 @@ class JobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        import_module("jobs.services.sessions")  # models must be there before it can be read
+        import_module("jobs.services.accounts.login_audit")  # models must be there before it can be read
         post_migrate.connect(make_groups, sender=self, dispatch_uid="jobs.roles")

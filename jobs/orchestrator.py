@@ -8,8 +8,9 @@ from typing import Any
 from adapters import JobResult
 from adapters.registry import TOOL_RUNNERS
 from jobs import db
-from jobs.services import documents, here, submit
-from jobs.services.submit import Submitter
+from jobs.services import foreground
+from jobs.services.submission import job_files, submit
+from jobs.services.submission.submit import Submitter
 from jobs.store import JobStateStore, result_of
 
 __all__ = ["TOOL_RUNNERS", "JobResult", "JobStateStore", "Orchestrator", "boot"]
@@ -25,14 +26,16 @@ class Orchestrator:
         self, job_file: str | os.PathLike[str] | Mapping[str, Any], on_output: Callable[[bytes], None] | None = None
     ) -> JobResult:
         """Run the job to its end. Raises Refused (bad document, duplicate id, locked workstream, no such file)."""
-        document, source, base = documents.read(job_file)
+        document, source, base = job_files.read(job_file)
         with db.using(self.state_store.alias):
-            job = here.run_here(document, by=Submitter("orchestrator"), base=base, source=source, on_output=on_output)
+            job = foreground.run_here(
+                document, by=Submitter("orchestrator"), base=base, source=source, on_output=on_output
+            )
             return result_of(job)
 
     def queue_job(self, job_file: str | os.PathLike[str] | Mapping[str, Any]) -> str:
         """Put the job into the queue; its job_id."""
-        document, source, base = documents.read(job_file)
+        document, source, base = job_files.read(job_file)
         with db.using(self.state_store.alias):
             return submit.submit(document, by=Submitter("orchestrator"), base=base, source=source).job_id
 

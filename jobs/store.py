@@ -15,9 +15,9 @@ from adapters import JobResult
 from jobs import db
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Run, StepAttempt, Workstream
-from jobs.services import record
-from jobs.services.events import record as record_event
-from jobs.services.submit import ensure_run, ensure_workstream
+from jobs.services.core.events import record as record_event
+from jobs.services.outcome import external_runs
+from jobs.services.submission.submit import ensure_run, ensure_workstream
 from jobs.sqlite import database
 from jobs.states import RunStatus
 
@@ -58,7 +58,7 @@ class JobStateStore:
     def update_run_status(self, run_id: str, status: str) -> None:
         """Raises ValueError for an unknown status, NotFound for an unknown run."""
         with self._here():
-            record.set_run_status(run_id, RunStatus(status))
+            external_runs.set_run_status(run_id, RunStatus(status))
 
     def list_recent_runs(self, limit: int = 10) -> list[dict[str, Any]]:
         with self._here():
@@ -68,12 +68,12 @@ class JobStateStore:
     def mark_job_running(self, job: Mapping[str, Any]) -> None:
         """Record that a program runs this job itself; run, workstream and job are made if they are missing."""
         with self._here():
-            record.mark_running(dict(job))
+            external_runs.mark_running(dict(job))
 
     def update_job_result(self, job: Mapping[str, Any], result: JobResult) -> None:
         """Record how a job that a program ran itself has ended."""
         with self._here():
-            record.record_result(dict(job), result)
+            external_runs.record_result(dict(job), result)
 
     def get_job(self, job_id: str) -> dict[str, Any] | None:
         with self._here():

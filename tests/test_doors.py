@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from jobs.models import ErrorRecord, Event, Job, Project
-from jobs.services import job_filter
+from jobs.services.reading import job_filter
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_job, make_user, make_workstream
 

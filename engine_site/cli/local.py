@@ -14,17 +14,18 @@ from ninja import Schema
 
 import schema
 from jobs import audit
-from jobs.api.error_kinds import ErrorOut
-from jobs.api.job_shapes import JobDetail, JobOut
+from jobs.api.error_groups import ErrorOut
 from jobs.api.runs import RunOut
+from jobs.api.schemas import JobDetail, JobOut
 from jobs.api.tools import all_tools
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import ErrorRecord, Job, Run, StepAttempt
-from jobs.services import actions, log_bytes
-from jobs.services import submit as submitting
-from jobs.services.follow import STOPS, TICK_S, LogFollower
-from jobs.services.job_filter import JobFilter
-from jobs.services.submit import Submitter
+from jobs.services.operations import job_actions
+from jobs.services.reading import log_bytes
+from jobs.services.reading.job_filter import JobFilter
+from jobs.services.reading.streams import STOPS, TICK_S, LogFollower
+from jobs.services.submission import submit as submitting
+from jobs.services.submission.submit import Submitter
 
 
 class NoDatabase(Refused):
@@ -82,13 +83,13 @@ class Local:
 
     def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> dict[str, Any]:
         verbs: dict[str, Callable[..., Job]] = {
-            "cancel": actions.cancel,
-            "retry": actions.retry,
-            "escalate": actions.escalate,
-            "hold": actions.hold,
-            "release": actions.release,
-            "close": actions.close,
-            "review": actions.review,
+            "cancel": job_actions.cancel,
+            "retry": job_actions.retry,
+            "escalate": job_actions.escalate,
+            "hold": job_actions.hold,
+            "release": job_actions.release,
+            "close": job_actions.close,
+            "review": job_actions.review,
         }
         renamed = {"grace_s" if name == "grace_seconds" else name: value for name, value in order.items()}
         verbs[verb](self._find(job_id), by=self.by, **renamed)

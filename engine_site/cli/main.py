@@ -8,12 +8,12 @@ from jobs import boot
 from jobs.errors import InvalidDocument, Refused
 from schema.client import EngineError
 
-from engine_site.cli import show  # isort: skip
+from engine_site.cli import output  # isort: skip
 from engine_site.cli.app import app  # isort: skip
-from engine_site.cli import keep, look, run, seeding, serve, work  # noqa: F401  # isort: skip  # each registers its commands
+from engine_site.cli import credentials, inspection, run_job, seed, servers, jobs  # noqa: F401  # isort: skip  # each registers its commands
 
 __all__ = ["boot", "main"]
-err = show.err
+err = output.err
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         sys.exit(refusal.exit_code)
     except EngineError as refusal:  # a server's
         err.print(f"[red]engine:[/] {escape(refusal.detail)}")
-        show.problems(refusal.problems)
+        output.problems(refusal.problems)
         sys.exit(refusal.exit_code)
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from jobs.admin.base import Audited, Kept, TabularInline, each
 from jobs.models import ApiToken, Project, Secret, SecretGrant
-from jobs.services import secret_store, tokens
+from jobs.services.accounts import secrets, tokens
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[Secret]
@@ -91,8 +91,8 @@ class SecretForm(ModelForm):
             self.add_error("value", "A new secret takes a value.")
         if found.get("value"):
             try:
-                secret_store.check(found.get("name", "") or self.instance.name, found["value"])
-            except secret_store.BadSecret as refusal:
+                secrets.check(found.get("name", "") or self.instance.name, found["value"])
+            except secrets.BadSecret as refusal:
                 self.add_error("value", refusal.message)
         return found
 
@@ -113,7 +113,7 @@ class SecretAdmin(ForAdministrators):
 
     def save_model(self, request: HttpRequest, obj: Secret, form: Any, change: bool) -> None:
         if value := form.cleaned_data.get("value"):
-            stored = secret_store.put(obj.name, value, by=request.user.get_username())
+            stored = secrets.put(obj.name, value, by=request.user.get_username())
             obj.pk, obj._state.adding = stored.pk, False
             obj.__dict__.update({field.attname: getattr(stored, field.attname) for field in Secret._meta.fields})
 

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
 from jobs.errors import Refused
-from jobs.services import events
+from jobs.services.core import events
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]

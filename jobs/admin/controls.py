@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from jobs.admin.base import Kept, each, list_link, page_of
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
-from jobs.services import controls
+from jobs.services.operations import controls
 
 
 class Operated(Kept):

@@ -12,9 +12,9 @@ from adapters import registry
 from jobs.access import Actor
 from jobs.admin.base import Kept, ReadOnly, TabularInline, each, list_link, page_of, row_link
 from jobs.models import Dependency, Event, Job, StepAttempt
-from jobs.services import actions
-from jobs.services.mark_lost import mark_lost as close_as_lost
-from jobs.services.shown import shown_spec
+from jobs.services.maintenance.mark_lost import mark_lost as close_as_lost
+from jobs.services.operations import job_actions
+from jobs.services.reading.redaction import shown_spec
 
 
 class ToolForm(ActionForm):
@@ -110,7 +110,7 @@ class JobAdmin(Kept):
 
         def do(job: Job) -> None:
             actor.require_to(verb, job)
-            getattr(actions, verb)(job, by=actor.name, **extra)
+            getattr(job_actions, verb)(job, by=actor.name, **extra)
 
         each(self, request, rows, do, f"{done}")
 

@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field
 
-from jobs.api.answers import RowId, Text, answers
 from jobs.api.auth import READ, actor
-from jobs.api.job_shapes import AttemptOut
-from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.api.pagination import Page, PageQuery, Sparse, one, page
+from jobs.api.responses import RowId, Text, answers
+from jobs.api.schemas import AttemptOut
 from jobs.errors import NotFound
 from jobs.states import AttemptStatus
 

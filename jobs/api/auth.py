@@ -15,7 +15,7 @@ from jobs import audit
 from jobs.access import Actor
 from jobs.api.errors import refused, unauthenticated
 from jobs.errors import NotAllowed
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 
 
 class Token(HttpBearer):

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
-from jobs.api.answers import PROBLEM
+from jobs.api.responses import PROBLEM
 from jobs.errors import InvalidDocument, Refused
 
 log = logging.getLogger("engine.api")

@@ -8,14 +8,14 @@ from django.http import HttpRequest
 from ninja import Header, Query, Router
 from pydantic import Field
 
-from jobs.api.answers import Moment, RowId, Text, answers
 from jobs.api.auth import READ, actor
-from jobs.api.job_shapes import EventOut
 from jobs.api.logs import ResumeAt, event_stream
-from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.api.pagination import Page, PageQuery, Sparse, one, page
+from jobs.api.responses import Moment, RowId, Text, answers
+from jobs.api.schemas import EventOut
 from jobs.errors import NotFound
 from jobs.models import Event
-from jobs.services.follow import follow_events
+from jobs.services.reading.streams import follow_events
 
 EventNumber = Annotated[int, Field(ge=0, le=2**53, description="0 tells everything from the first event on")]
 router = Router(tags=["events"])

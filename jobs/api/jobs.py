@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field, StringConstraints
 import schema
 from jobs import db
 from jobs.access import Actor
-from jobs.api.answers import Key, Moment, ProblemItem, Text, Wait, answers, some_of
 from jobs.api.auth import READ, SUBMIT, actor
-from jobs.api.job_shapes import JobDetail, JobOut
-from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.api.pagination import Page, PageQuery, Sparse, one, page
+from jobs.api.responses import Key, Moment, ProblemItem, Text, Wait, answers, some_of
+from jobs.api.schemas import JobDetail, JobOut
 from jobs.errors import InvalidDocument
 from jobs.models import Job
-from jobs.services import idempotency, submit
-from jobs.services.job_filter import GROUPS, JobFilter
+from jobs.services.reading.job_filter import GROUPS, JobFilter
+from jobs.services.submission import idempotency, submit
 from jobs.states import FINAL, JobStatus, Priority
 
 router = Router(tags=["jobs"])

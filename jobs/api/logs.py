@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Header, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
-from jobs.api.answers import Key, answers
 from jobs.api.auth import READ, actor
 from jobs.api.errors import problem
+from jobs.api.responses import Key, answers
 from jobs.errors import InvalidDocument, NotFound
 from jobs.models import Job, StepAttempt
-from jobs.services import log_bytes, logs
-from jobs.services.follow import Message, follow_log
+from jobs.services.reading import log_bytes, logs
+from jobs.services.reading.streams import Message, follow_log
 
 router = Router(tags=["logs"])
 Number = Annotated[int, Field(ge=0, le=2**31, description="number of the attempt; 0 means the latest")]

@@ -6,9 +6,9 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from jobs.api.answers import PROBLEM, some_of
 from jobs.api.auth import readers_only
-from jobs.api.rate import Rate
+from jobs.api.responses import PROBLEM, some_of
+from jobs.api.throttling import Rate
 
 HEADERS = {
     "ETag": "Names this state of the answer; send it back as If-None-Match.",

@@ -7,12 +7,12 @@ from django.http import HttpRequest
 from ninja import Body, Router, Schema
 from pydantic import StringConstraints
 
-from jobs.api.answers import answers
 from jobs.api.auth import OPERATE, READ, actor
+from jobs.api.responses import answers
 from jobs.api.tools import LimitIn, PauseIn, counted
 from jobs.errors import NotFound
 from jobs.models import Job, Node, QueueControl
-from jobs.services import controls
+from jobs.services.operations import controls
 from jobs.states import ALIVE, JobStatus
 
 router = Router(tags=["queues"])

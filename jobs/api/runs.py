@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from jobs.api.answers import Key, Text, answers
 from jobs.api.auth import READ, actor
-from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.api.pagination import Page, PageQuery, Sparse, one, page
+from jobs.api.responses import Key, Text, answers
 from jobs.errors import NotFound
 from jobs.models import Run
 from jobs.states import RunStatus

@@ -8,11 +8,11 @@ from ninja import Query, Router, Schema
 from ninja.responses import Status
 from pydantic import Field, StringConstraints
 
-from jobs.api.answers import Order, Text, answers
 from jobs.api.auth import READ, SUBMIT, actor
-from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.api.pagination import Page, PageQuery, Sparse, one, page
+from jobs.api.responses import Order, Text, answers
 from jobs.models import JobTemplate
-from jobs.services import templates
+from jobs.services.submission import job_templates
 
 router = Router(tags=["templates"])
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
@@ -84,8 +84,8 @@ def put_template(request: HttpRequest, order: TemplateIn, slug: Slug) -> JobTemp
     there = JobTemplate.objects.filter(slug=slug).exists()
     if there:
         caller.template(slug, change=True)
-    caller.require_submit_to(templates.repository_of(templates.check(order.document)))
-    return templates.save(
+    caller.require_submit_to(job_templates.repository_of(job_templates.check(order.document)))
+    return job_templates.save(
         slug,
         order.document,
         owner=caller.user,
@@ -107,5 +107,5 @@ def put_template(request: HttpRequest, order: TemplateIn, slug: Slug) -> JobTemp
 def delete_template(request: HttpRequest, slug: Slug) -> Status[None]:
     """Jobs that started from it stay as they are."""
     caller = actor(request)
-    templates.delete(caller.template(slug, change=True), by=caller.name)
+    job_templates.delete(caller.template(slug, change=True), by=caller.name)
     return Status(204, None)

@@ -9,13 +9,13 @@ from ninja.responses import Response
 from pydantic import Field, StringConstraints
 
 from jobs.access import Actor
-from jobs.api.answers import Moment, Order, RowId, answers
 from jobs.api.auth import READ, actor
-from jobs.api.paging import Page, PageQuery, page
+from jobs.api.pagination import Page, PageQuery, page
+from jobs.api.responses import Moment, Order, RowId, answers
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import ApiToken
 from jobs.roles import TOKEN_SCOPES
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 
 router = Router(tags=["tokens"])
 

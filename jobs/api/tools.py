@@ -9,11 +9,11 @@ from ninja import Body, Router, Schema
 from pydantic import Field, StringConstraints
 
 from adapters import registry
-from jobs.api.answers import WHOLE, Order, answers
 from jobs.api.auth import OPERATE, READ, actor
+from jobs.api.responses import WHOLE, Order, answers
 from jobs.errors import NotFound
 from jobs.models import Job, Node, ToolControl
-from jobs.services import controls
+from jobs.services.operations import controls
 from jobs.states import ALIVE, CircuitState, JobStatus
 
 router = Router(tags=["tools"])

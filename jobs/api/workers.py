@@ -8,12 +8,12 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from jobs import db
-from jobs.api.answers import RowId, answers
 from jobs.api.auth import OPERATE, READ, actor
-from jobs.api.paging import Page, PageQuery, page
+from jobs.api.pagination import Page, PageQuery, page
+from jobs.api.responses import RowId, answers
 from jobs.errors import NotFound
 from jobs.models import Node, StepAttempt
-from jobs.services import controls
+from jobs.services.operations import controls
 
 router = Router(tags=["workers"])
 

@@ -7,12 +7,12 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema
 from pydantic import Field
 
-from jobs.api.answers import Order, RowId, Text, answers
 from jobs.api.auth import OPERATE, READ, actor
-from jobs.api.paging import Page, PageQuery, Sparse, one, page
+from jobs.api.pagination import Page, PageQuery, Sparse, one, page
+from jobs.api.responses import Order, RowId, Text, answers
 from jobs.errors import NotFound
 from jobs.models import Workstream
-from jobs.services import controls
+from jobs.services.operations import controls
 
 router = Router(tags=["workstreams"])
 

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from jobs.access import Actor
-from jobs.pages.door import Visit, jobs_of, page
+from jobs.pages.shared.page_view import Visit, jobs_of, page
 
 EACH = 6
 PLACES = (

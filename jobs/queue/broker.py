@@ -13,12 +13,12 @@ from django_q.signing import SignedPackage
 
 from jobs import db
 from jobs.queue import drain
-from jobs.queue.doorbell import Listener
+from jobs.queue.notifier import Listener
 from jobs.queue.slots import startable
 
 log = logging.getLogger("engine.broker")
-RUN_NEXT = "jobs.services.execute.run_next"  # by dotted name: the queue stands below the services; a test resolves it
-TICK = "jobs.services.upkeep.tick"
+RUN_NEXT = "jobs.services.execution.execute.run_next"  # by dotted name: the queue stands below the services; a test resolves it
+TICK = "jobs.services.maintenance.upkeep.tick"
 TOKEN_S = 0.25  # a token that nobody took within this time is made anew
 AGENT = "ENGINE_AGENT"  # set by our cluster command, whose main process ticks
 

@@ -5,7 +5,7 @@ from django.db import Error as DatabaseFault
 from django_q.brokers import get_broker
 from redis import RedisError
 
-from jobs.queue import doorbell
+from jobs.queue import notifier
 from jobs.queue.broker import token
 from jobs.queue.slots import startable
 
@@ -17,7 +17,7 @@ def stock_broker() -> bool:
 
 def wake() -> None:
     """After commit: a lost token costs at most a second, a double one nothing."""
-    doorbell.ring()
+    notifier.ring()
     if stock_broker():
         _enqueue()
 

@@ -10,12 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.access import NEEDS
-from jobs.pages import counting, words
+from jobs.pages.shared import counting, labels
 
 register = template.Library()
-register.filter("duration", words.duration)
-register.filter("size", words.size)
-register.filter("counted", words.counted)
+register.filter("duration", labels.duration)
+register.filter("size", labels.size)
+register.filter("counted", labels.counted)
 register.filter("bounded", counting.shown)
 
 
@@ -30,7 +30,7 @@ def icon(name: str, label: str = "", css: str = "i") -> SafeString:
 def status(state: str, form: str = "", word: str = "") -> SafeString:
     """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere, "narrow" where it
     does so on wide screens only."""
-    look = words.look(str(state))
+    look = labels.look(str(state))
     word = word or look.word
     css = "i spin" if look.spin else "i"
     if form in ("glyph", "narrow"):
@@ -43,7 +43,7 @@ def status(state: str, form: str = "", word: str = "") -> SafeString:
 @register.simple_tag
 def iconref(state: str) -> str:
     """Where the glyph of a state is, for drawings that place it themselves."""
-    return f"{static('icons.svg')}#{words.look(state).glyph}"
+    return f"{static('icons.svg')}#{labels.look(state).glyph}"
 
 
 @register.filter
@@ -58,12 +58,12 @@ def absolute(value: float) -> float:
 
 @register.filter
 def tone(state: str) -> str:
-    return words.look(str(state)).tone
+    return labels.look(str(state)).tone
 
 
 @register.filter
 def word(state: str) -> str:
-    return words.look(str(state)).word
+    return labels.look(str(state)).word
 
 
 @register.filter
@@ -74,7 +74,7 @@ def may(scope: str) -> str:
 
 @register.filter
 def reason(name: str) -> str:
-    return words.REASONS.get(name, name.replace("_", " "))
+    return labels.REASONS.get(name, name.replace("_", " "))
 
 
 @register.simple_tag
@@ -82,7 +82,7 @@ def ago(moment: datetime | None, suffix: str = "") -> SafeString:
     """How long ago, with the full time on hover."""
     if moment is None:
         return mark_safe("–")
-    text = words.brief((timezone.now() - moment).total_seconds())
+    text = labels.brief((timezone.now() - moment).total_seconds())
     return format_html('<time datetime="{}" title="{}" data-ago>{}</time>{}', _iso(moment), _full(moment), text, suffix)
 
 
@@ -91,7 +91,7 @@ def since(moment: datetime | None) -> SafeString:
     """An elapsed time that goes on ticking in the browser; the server sends nothing for a clock."""
     if moment is None:
         return mark_safe("–")
-    passed = words.duration((timezone.now() - moment).total_seconds())
+    passed = labels.duration((timezone.now() - moment).total_seconds())
     return format_html('<time data-since="{}" title="{}">{}</time>', _iso(moment), _full(moment), passed)
 
 
@@ -100,7 +100,7 @@ def until(moment: datetime | None) -> SafeString:
     """A countdown: `in 24s`."""
     if moment is None:
         return mark_safe("–")
-    left = words.duration((moment - timezone.now()).total_seconds())
+    left = labels.duration((moment - timezone.now()).total_seconds())
     return format_html('<time data-until="{}" title="at {}">in {}</time>', _iso(moment), _full(moment), left)
 
 

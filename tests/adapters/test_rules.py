@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters import Reason, ToolAdapter, UnknownTool, flags, get, registry, rules
+from adapters import Reason, ToolAdapter, UnknownTool, get, registry, rules
+from adapters.tools import flags
 
 NOW = 1_800_000_000.0
 

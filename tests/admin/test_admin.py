@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.models import ApiToken, ErrorRecord, Event, Job, Node, Secret, StepAttempt, ToolControl
-from jobs.services import secret_store, tokens
+from jobs.services.accounts import secrets, tokens
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_job, make_user
 
@@ -35,7 +35,7 @@ def one_of_each() -> None:
     ToolControl.objects.create(name="shell")
     Event.objects.create(event_type="job.test", job=job, run=job.run)
     tokens.create(user, "t", ["read"], by="test")
-    secret_store.put("SOME_KEY", "a long value", by="test")
+    secrets.put("SOME_KEY", "a long value", by="test")
 
 
 def address(model: Any, page: str, *args: Any) -> str:
@@ -144,7 +144,7 @@ def test_a_secret_goes_in_and_never_comes_out(root: Client) -> None:
     made = root.post(address(Secret, "add"), {"name": "API_KEY", "value": "hunter2hunter2", **inline})
     assert made.status_code == 302, made.context["adminform"].form.errors
     secret = Secret.objects.get()
-    assert secret_store.reveal(secret) == "hunter2hunter2"
+    assert secrets.reveal(secret) == "hunter2hunter2"
     assert "hunter2" not in root.get(address(Secret, "change", secret.pk)).content.decode()
     assert "hunter2" not in str(list(Event.objects.values_list("payload_json", flat=True)))
     short = root.post(address(Secret, "add"), {"name": "B", "value": "short", **inline})

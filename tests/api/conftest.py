@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 from tests.factories import make_user
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from jobs.models import ErrorRecord, Event, Job, JobTemplate, Node
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_workstream
 

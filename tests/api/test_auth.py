@@ -5,7 +5,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import ApiToken, Event
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 from tests.api.conftest import Api
 from tests.factories import make_job, make_user
 

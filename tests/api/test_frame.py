@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 
 from engine_site.api import api as engine_api
-from jobs.services import controls
+from jobs.services.operations import controls
 from tests.api.conftest import Api
 from tests.api.operations_table import PAGE, table
 from tests.factories import make_job, make_user

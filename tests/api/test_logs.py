@@ -11,8 +11,9 @@ from django.db import connections
 from django.test import AsyncClient
 
 from jobs.models import Job, LogChunk, StepAttempt
-from jobs.services import events, follow
-from jobs.services.follow import follow_log
+from jobs.services.core import events
+from jobs.services.reading import streams
+from jobs.services.reading.streams import follow_log
 from jobs.states import AttemptStatus, JobStatus
 from tests.api.conftest import Api
 from tests.factories import make_attempt, make_job
@@ -93,10 +94,10 @@ def test_a_job_without_attempts_has_no_log(api: Api, job: Job) -> None:
 
 
 @pytest.fixture
-def streams(monkeypatch: Any) -> Iterator[None]:
+def stream_thread(monkeypatch: Any) -> Iterator[None]:
     """One thread for the streams, whose connection is closed at the end."""
     executor = ThreadPoolExecutor(1)
-    monkeypatch.setattr(follow, "EXECUTOR", executor)
+    monkeypatch.setattr(streams, "EXECUTOR", executor)
     yield
     executor.submit(connections.close_all).result()
     executor.shutdown()
@@ -111,7 +112,7 @@ def messages(raw: bytes) -> list[tuple[str, str, Any]]:
     return found
 
 
-@pytest.mark.usefixtures("streams")
+@pytest.mark.usefixtures("stream_thread")
 @pytest.mark.django_db(transaction=True)
 def test_a_stream_gives_all_lines_and_resumes_after_the_last_one_seen(data_dir: Path, make_api: Any) -> None:
     api, job = make_api(), with_log(data_dir)
@@ -131,7 +132,7 @@ def test_a_stream_gives_all_lines_and_resumes_after_the_last_one_seen(data_dir: 
     assert again[-1][2]["status"] == "completed"
 
 
-@pytest.mark.usefixtures("streams")
+@pytest.mark.usefixtures("stream_thread")
 @pytest.mark.django_db(transaction=True)
 def test_a_stream_waits_for_the_end_of_a_line_and_of_the_job(data_dir: Path) -> None:
     job = with_log(data_dir, b"whole\nhalf", AttemptStatus.RUNNING)
@@ -156,13 +157,13 @@ def test_a_stream_waits_for_the_end_of_a_line_and_of_the_job(data_dir: Path) -> 
     assert async_to_sync(asyncio.wait_for)(read(), 10) == ["whole", "half and half"]
 
 
-@pytest.mark.usefixtures("streams")
+@pytest.mark.usefixtures("stream_thread")
 @pytest.mark.django_db(transaction=True)
 def test_a_stream_ends_in_time_so_that_its_listener_is_asked_for_its_token_again(
     data_dir: Path, monkeypatch: Any
 ) -> None:
     job = with_log(data_dir, b"half", AttemptStatus.RUNNING)
-    monkeypatch.setattr(follow, "LIFE_S", 0.3)
+    monkeypatch.setattr(streams, "LIFE_S", 0.3)
 
     async def read() -> list[str]:
         return [message.event async for message in follow_log(job.pk)]
@@ -170,7 +171,7 @@ def test_a_stream_ends_in_time_so_that_its_listener_is_asked_for_its_token_again
     assert async_to_sync(asyncio.wait_for)(read(), 10) == ["attempt"]
 
 
-@pytest.mark.usefixtures("streams")
+@pytest.mark.usefixtures("stream_thread")
 @pytest.mark.django_db(transaction=True)
 def test_the_event_stream_tells_what_happens_from_the_event_named_on(make_api: Any) -> None:
     api, job = make_api(), make_job()

@@ -13,9 +13,9 @@ django.setup()
 
 from adapters.verdict import Reason, Verdict  # noqa: E402
 from jobs.models import Job, StepAttempt  # noqa: E402
-from jobs.services.claim import Claimant, claim_next  # noqa: E402
-from jobs.services.settle import settle  # noqa: E402
-from jobs.services.submit import submit  # noqa: E402
+from jobs.services.execution.claim import Claimant, claim_next  # noqa: E402
+from jobs.services.outcome.settle import settle  # noqa: E402
+from jobs.services.submission.submit import submit  # noqa: E402
 from jobs.states import FINAL  # noqa: E402
 from tests.drill.processes import descendants  # noqa: E402
 

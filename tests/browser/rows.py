@@ -18,7 +18,7 @@ from django.utils import timezone  # noqa: E402
 
 from adapters.process.shim.index import ENTRY  # noqa: E402
 from jobs.models import Dependency, ErrorRecord, Job, Node, QueueControl, StepAttempt, ToolControl  # noqa: E402
-from jobs.services import events  # noqa: E402
+from jobs.services.core import events  # noqa: E402
 from jobs.states import FINAL  # noqa: E402
 from tests.factories import make_attempt, make_document, make_job, make_run, make_user  # noqa: E402
 

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 
 from engine_site.cli import backend, main
 from engine_site.cli.remote import Remote
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 from schema.client import Client
 from tests.factories import make_user
 

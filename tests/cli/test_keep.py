@@ -1,7 +1,7 @@
 import pytest
 
 from jobs.models import ApiToken, Event, Secret
-from jobs.services import secret_store, tokens
+from jobs.services.accounts import secrets, tokens
 from tests.cli.conftest import Engine
 from tests.factories import make_user
 
@@ -16,7 +16,7 @@ def test_a_secret_is_set_from_standard_input_granted_listed_and_rotated(engine: 
     assert "shell" in said.out
     assert "a long value" not in said.out + said.err
     assert engine("secret", "rotate").code == 0
-    assert secret_store.reveal(Secret.objects.get()) == "a long value"
+    assert secrets.reveal(Secret.objects.get()) == "a long value"
     assert {event.via for event in Event.objects.filter(event_type__startswith="secret.")} == {"command"}
     assert engine("secret", "remove", "API_KEY").code == 0
     assert engine("secret", "remove", "API_KEY").code == 66

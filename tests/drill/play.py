@@ -16,7 +16,7 @@ django.setup()
 
 from adapters.process.runner import read_ending  # noqa: E402
 from jobs.models import Event, Job, StepAttempt  # noqa: E402
-from jobs.services.submit import submit  # noqa: E402
+from jobs.services.submission.submit import submit  # noqa: E402
 from jobs.states import FINAL, JobStatus  # noqa: E402
 from tests.drill.chaos import ROOT, Arena  # noqa: E402
 from tests.drill.processes import carrying  # noqa: E402

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs import db
 from jobs.models import Job, StepAttempt
-from jobs.services.submit import submit
+from jobs.services.submission.submit import submit
 from jobs.store import JobStateStore
 from tests.drill.processes import Proc, children, descendants, send
 from tests.factories import make_document

@@ -10,10 +10,10 @@ from pytest_django import Settings
 from adapters.verdict import Reason, Verdict
 from jobs.errors import LockedWorkstream, NotFound, WrongState
 from jobs.models import Event, Job, Node, ToolControl
-from jobs.services import actions, controls
-from jobs.services.claim import Claimant, claim_next
-from jobs.services.settle import settle
-from jobs.services.waiting import explain
+from jobs.services.execution.claim import Claimant, claim_next
+from jobs.services.operations import controls, job_actions
+from jobs.services.outcome.settle import settle
+from jobs.services.reading.wait_reasons import explain
 from jobs.states import FINAL, AttemptStatus, CircuitState, JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_workstream
 
@@ -33,10 +33,10 @@ def test_cancel_stops_what_can_be_stopped_and_says_why_it_cannot(status: JobStat
     job = make_job(status=status)
     if status in FINAL:
         with pytest.raises(WrongState, match="cannot be cancelled: it ended as"):
-            actions.cancel(job, by="mara")
+            job_actions.cancel(job, by="mara")
         assert not Event.objects.exists()
         return
-    actions.cancel(job, by="mara")
+    job_actions.cancel(job, by="mara")
     job.refresh_from_db()
     wanted = JobStatus.CANCELLING if status in (JobStatus.RUNNING, JobStatus.CANCELLING) else JobStatus.CANCELLED
     assert job.status == wanted
@@ -44,8 +44,8 @@ def test_cancel_stops_what_can_be_stopped_and_says_why_it_cannot(status: JobStat
 
 def test_cancelling_twice_is_no_error_and_one_event() -> None:
     job = make_job(status=JobStatus.RUNNING)
-    actions.cancel(job, by="mara")
-    actions.cancel(job, by="jonas")
+    job_actions.cancel(job, by="mara")
+    job_actions.cancel(job, by="jonas")
     job.refresh_from_db()
     assert job.cancelled_by == "mara"
     assert Event.objects.filter(event_type="job.cancelling").count() == 1
@@ -55,18 +55,18 @@ def test_cancelling_twice_is_no_error_and_one_event() -> None:
 def test_retry_makes_a_new_attempt_of_what_has_ended(status: JobStatus) -> None:
     job = ended(status)
     if status in FINAL or status in (JobStatus.QUARANTINED, JobStatus.RETRYING):
-        actions.retry(job, by="mara")
+        job_actions.retry(job, by="mara")
         job.refresh_from_db()
         assert (job.status, job.budget_from, job.finished_at) == ("queued", 1, None)
     else:
         with pytest.raises(WrongState):
-            actions.retry(job, by="mara")
+            job_actions.retry(job, by="mara")
 
 
 def test_retry_with_an_edited_command_runs_that_command_and_keeps_the_spec() -> None:
     job = ended()
     command = {"exe": "claude", "args": ["-p", "Fix it properly"]}
-    actions.retry(job, by="mara", command=command)
+    job_actions.retry(job, by="mara", command=command)
     job.refresh_from_db()
     assert job.document()["command"] == command
     assert job.spec["command"]["args"] == ["-p", "Fix the greeting"]
@@ -74,7 +74,7 @@ def test_retry_with_an_edited_command_runs_that_command_and_keeps_the_spec() -> 
 
 def test_escalating_by_hand_hands_the_story_to_the_other_tool() -> None:
     job = ended()
-    actions.escalate(job, by="mara", tool="codex")
+    job_actions.escalate(job, by="mara", tool="codex")
     job.refresh_from_db()
     assert (job.status, job.tool, job.hop, job.carried["cause"]) == ("queued", "codex", 1, "escalated by hand")
     command = job.document()["command"]
@@ -87,14 +87,14 @@ def test_escalating_by_hand_hands_the_story_to_the_other_tool() -> None:
 
 def test_escalating_to_a_tool_that_is_not_there_is_refused() -> None:
     with pytest.raises(NotFound, match="codexx"):
-        actions.escalate(ended(), by="mara", tool="codexx")
+        job_actions.escalate(ended(), by="mara", tool="codexx")
 
 
 def test_a_locked_workstream_takes_no_retries_either() -> None:
     job = ended()
     controls.lock_workstream(job.workstream, by="mara")
     with pytest.raises(LockedWorkstream):
-        actions.retry(job, by="mara")
+        job_actions.retry(job, by="mara")
 
 
 @pytest.mark.parametrize(
@@ -102,31 +102,31 @@ def test_a_locked_workstream_takes_no_retries_either() -> None:
 )
 def test_a_review_ends_in_its_verdict(verdict: str, status: str) -> None:
     job = ended(JobStatus.REVIEW)
-    actions.review(job, by="mara", verdict=verdict, message="Add a test for it")
+    job_actions.review(job, by="mara", verdict=verdict, message="Add a test for it")
     job.refresh_from_db()
     assert job.status == status
     if verdict == "request_changes":
         assert "Add a test for it" in str(job.document()["command"])
     with pytest.raises(WrongState, match="not in review"):
-        actions.review(job, by="mara", verdict=verdict)
+        job_actions.review(job, by="mara", verdict=verdict)
 
 
 def test_an_unknown_verdict_is_refused() -> None:
     with pytest.raises(WrongState, match="use approve, request_changes or reject"):
-        actions.review(ended(JobStatus.REVIEW), by="mara", verdict="maybe")
+        job_actions.review(ended(JobStatus.REVIEW), by="mara", verdict="maybe")
 
 
 def test_hold_and_release_a_queued_job() -> None:
     job = make_job()
-    actions.hold(job, by="mara")
+    job_actions.hold(job, by="mara")
     assert claim_next(ME) is None
-    actions.release(job, by="mara")
+    job_actions.release(job, by="mara")
     assert claim_next(ME) is not None
 
 
 def test_a_quarantined_job_can_be_closed() -> None:
     job = ended(JobStatus.QUARANTINED)
-    actions.close(job, by="mara")
+    job_actions.close(job, by="mara")
     job.refresh_from_db()
     assert job.status == "failed"
 

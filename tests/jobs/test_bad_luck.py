@@ -19,13 +19,17 @@ from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import InvalidDocument
 from jobs.models import Job, StepAttempt
-from jobs.queue import doorbell
-from jobs.services import actions, attempts, record, secret_store, supervise, upkeep
-from jobs.services import execute as executing
-from jobs.services import settle as settling
-from jobs.services.execute import discard_shims, execute
-from jobs.services.settle import settle
-from jobs.services.submit import submit
+from jobs.queue import notifier
+from jobs.services.accounts import secrets
+from jobs.services.execution import attempts, supervise
+from jobs.services.execution import execute as executing
+from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.maintenance import upkeep
+from jobs.services.operations import job_actions
+from jobs.services.outcome import external_runs
+from jobs.services.outcome import settle as settling
+from jobs.services.outcome.settle import settle
+from jobs.services.submission.submit import submit
 from tests.factories import make_attempt, make_document, make_job
 from tests.jobs.test_execute import SLEEPER, claim, document, meanwhile, ready, run
 
@@ -132,12 +136,12 @@ def test_the_lease_counts_from_the_start_of_the_tool(tmp_path: Path) -> None:
 def test_a_success_of_a_job_with_secrets_survives_a_database_that_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    secret_store.put("TOKEN", "correct horse battery", by="mara")
-    secret_store.grant("TOKEN", tool="shell", by="mara")
+    secrets.put("TOKEN", "correct horse battery", by="mara")
+    secrets.grant("TOKEN", tool="shell", by="mara")
     doc = {**document(tmp_path, ["-c", "print('hi')"]), "env": {"MY_TOKEN": {"secret": "TOKEN"}}}
     submit(doc)
     attempt = claim()
-    given, calls = secret_store.granted, list[int]()
+    given, calls = secrets.granted, list[int]()
 
     def away(job: Job) -> dict[str, str]:
         calls.append(1)
@@ -145,21 +149,21 @@ def test_a_success_of_a_job_with_secrets_survives_a_database_that_is_away(
             raise OperationalError("away")
         return given(job)
 
-    monkeypatch.setattr(secret_store, "granted", away)
+    monkeypatch.setattr(secrets, "granted", away)
     execute(attempt)
     job = Job.objects.get()
     assert job.status == "completed", job.summary
 
 
 def test_a_job_that_a_program_runs_can_be_cancelled(tmp_path: Path) -> None:
-    attempt = record.mark_running(make_document())
-    actions.cancel(attempt.job, by="mara")
+    attempt = external_runs.mark_running(make_document())
+    job_actions.cancel(attempt.job, by="mara")
     attempt.refresh_from_db()
     assert (attempt.job.status, attempt.status) == ("cancelled", "cancelled")
 
 
 def test_a_lost_run_of_a_program_is_not_queued_where_nobody_serves() -> None:
-    attempt = record.mark_running(make_document())
+    attempt = external_runs.mark_running(make_document())
     upkeep.rescue(attempt, "marked")
     attempt.refresh_from_db()
     assert attempt.job.status == "quarantined"
@@ -187,7 +191,7 @@ def test_escalating_what_never_ran_hands_over_the_whole_prompt() -> None:
         "command": {"exe": "aider", "args": ["--message", "Mend it\nand test it"]},
     }
     job = make_job("cancelled", spec=doc, title="Mend it")
-    actions.escalate(job, by="mara", tool="codex")
+    job_actions.escalate(job, by="mara", tool="codex")
     job.refresh_from_db()
     assert "and test it" in json.dumps(job.next_command)
 
@@ -195,10 +199,10 @@ def test_escalating_what_never_ran_hands_over_the_whole_prompt() -> None:
 def test_a_vanished_tool_is_refused_with_a_sentence() -> None:
     job = make_job("review", tool="gone")
     with pytest.raises(InvalidDocument):
-        actions.review(job, by="mara", verdict="request_changes", message="x")
+        job_actions.review(job, by="mara", verdict="request_changes", message="x")
     job = make_job("failed", tool="gone")
     make_attempt(job, "failed", reason="strange reason", step_name="gone")
-    actions.escalate(job, by="mara", tool="codex")
+    job_actions.escalate(job, by="mara", tool="codex")
     assert Job.objects.get(pk=job.pk).tool == "codex"
 
 
@@ -207,13 +211,13 @@ def test_a_ring_that_fails_costs_nobody_anything(monkeypatch: pytest.MonkeyPatch
     def broken() -> None:
         raise OSError("too many open files")
 
-    monkeypatch.setattr(doorbell, "_ring_sockets", broken)
+    monkeypatch.setattr(notifier, "_ring_sockets", broken)
     assert submit(document(tmp_path, [])).status == "queued"
 
 
 def test_a_data_directory_with_a_long_path_has_a_deaf_ear(settings: Settings, tmp_path: Path) -> None:
     settings.ENGINE_DATA_DIR = tmp_path / ("x" * 60) / ("y" * 60)
-    ear = doorbell.Listener()
+    ear = notifier.Listener()
     assert ear.wait(0.01) is False
     ear.close()
 
@@ -233,7 +237,7 @@ def test_a_frozen_shim_does_not_keep_a_cancelled_job(tmp_path: Path, monkeypatch
         shim = StepAttempt.objects.get().shim_pid
         assert shim is not None
         os.kill(shim, signal.SIGSTOP)
-        actions.cancel(job, by="mara")
+        job_actions.cancel(job, by="mara")
 
     thread: threading.Thread = meanwhile(
         freeze_and_cancel, lambda: ready() and StepAttempt.objects.filter(shim_pid__isnull=False).exists()

@@ -12,9 +12,9 @@ from pytest_django import Settings
 from adapters.verdict import Reason, Verdict
 from jobs.errors import LostLease
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
-from jobs.services.claim import Claimant, claim_next, extend_lease
-from jobs.services.rank import rank
-from jobs.services.settle import settle
+from jobs.services.execution.claim import Claimant, claim_next, extend_lease
+from jobs.services.outcome.settle import settle
+from jobs.services.submission.claim_order import rank
 from jobs.states import CircuitState, JobStatus, Priority
 from tests.factories import make_attempt, make_job
 

@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from jobs import db
 from jobs.models import Job, Node
-from jobs.services import actions
+from jobs.services.operations import job_actions
 from tests.drill.processes import carrying, children, descendants, look, send
 from tests.jobs.clusters import Cluster
 
@@ -68,7 +68,7 @@ def test_a_killed_worker_loses_its_tree_and_the_job_runs_again(cluster: Cluster)
     assert not carrying(f"ENGINE_ATTEMPT_MARKER={attempt.marker}")
     assert cluster.attempts(job_id)[0].status == "lost"
     with db.using(cluster.store.alias):
-        actions.cancel(cluster.job(job_id), by="mara")
+        job_actions.cancel(cluster.job(job_id), by="mara")
     cluster.wait_for(job_id, "cancelled")
 
 
@@ -102,7 +102,7 @@ def test_main_dead_means_all_dead_within_a_second(cluster: Cluster) -> None:
     cluster.wait(lambda: cluster.attempts(job_id)[0].status == "lost")
     cluster.wait(lambda: len(cluster.attempts(job_id)) == 2)
     with db.using(cluster.store.alias):
-        actions.cancel(cluster.job(job_id), by="mara")
+        job_actions.cancel(cluster.job(job_id), by="mara")
     cluster.wait_for(job_id, "cancelled")
 
 

@@ -14,11 +14,12 @@ from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import Refused
 from jobs.models import Job, Run, StepAttempt, ToolControl
-from jobs.services import actions, events
-from jobs.services.claim import Claimant, claim_next, extend_lease
-from jobs.services.settle import settle
-from jobs.services.submit import submit, submit_all
-from jobs.services.transitions import move
+from jobs.services.core import events
+from jobs.services.core.transitions import move
+from jobs.services.execution.claim import Claimant, claim_next, extend_lease
+from jobs.services.operations import job_actions
+from jobs.services.outcome.settle import settle
+from jobs.services.submission.submit import submit, submit_all
 from jobs.states import JobStatus
 from tests.factories import make_document, make_job
 
@@ -114,7 +115,7 @@ def test_a_cancel_and_a_claim_at_once_leave_one_winner_and_true_rows() -> None:
         job = make_job()
 
         def work(number: int, job: Job = job) -> object:
-            return claim_next(claimant(0)) if number else actions.cancel(Job.objects.get(pk=job.pk), by="mara")
+            return claim_next(claimant(0)) if number else job_actions.cancel(Job.objects.get(pk=job.pk), by="mara")
 
         together(2, work)
         job.refresh_from_db()

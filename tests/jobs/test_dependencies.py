@@ -7,9 +7,9 @@ import pytest
 
 from jobs.errors import DependencyCycle, DuplicateJob, InvalidDocument, LockedWorkstream, WrongState
 from jobs.models import Event, Job
-from jobs.services import actions, controls
-from jobs.services.submit import submit, submit_all
-from jobs.services.transitions import move
+from jobs.services.core.transitions import move
+from jobs.services.operations import controls, job_actions
+from jobs.services.submission.submit import submit, submit_all
 from jobs.states import JobStatus
 from tests.factories import make_document, make_workstream
 
@@ -51,14 +51,14 @@ def test_hold_keeps_the_child_until_a_person_lets_it_go() -> None:
     a, b = submit_all([document("a"), document("b", "a", on_dependency_failure="hold")])
     end(a, JobStatus.FAILED)
     assert status(b) == "waiting" and b.on_hold
-    actions.release(b, by="mara")
+    job_actions.release(b, by="mara")
     assert status(b) == "queued"
 
 
 def test_a_retry_of_the_parent_rearms_blocked_children() -> None:
     a, b, c = submit_all([document("a"), document("b", "a"), document("c", "b")])
     end(a, JobStatus.FAILED)
-    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    job_actions.retry(Job.objects.get(pk=a.pk), by="mara")
     assert (status(a), status(b), status(c)) == ("queued", "waiting", "waiting")
     end(a)
     assert status(b) == "queued"
@@ -131,7 +131,7 @@ def test_a_failed_parent_blocks_a_child_that_hangs_on_it_twice_over() -> None:
     a, b, c = submit_all([document("a"), document("b", "a"), document("c", "a", "b")])
     end(a, JobStatus.FAILED)
     assert (status(b), status(c)) == ("blocked", "blocked")
-    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    job_actions.retry(Job.objects.get(pk=a.pk), by="mara")
     assert (status(a), status(b), status(c)) == ("queued", "waiting", "waiting")
     assert c.unmet == 2
 
@@ -140,7 +140,7 @@ def test_a_parent_that_is_named_twice_counts_once() -> None:
     a, b = submit_all([document("a"), document("b", "a", "a")])
     assert b.unmet == 1
     end(a, JobStatus.FAILED)
-    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    job_actions.retry(Job.objects.get(pk=a.pk), by="mara")
     assert status(b) == "waiting"
 
 
@@ -160,7 +160,7 @@ def test_a_child_held_by_a_failed_workstream_can_be_released() -> None:
     job = submit(late(on_dependency_failure="hold"))
     end(a, JobStatus.FAILED)
     assert status(job) == "waiting" and job.on_hold
-    actions.release(job, by="mara")
+    job_actions.release(job, by="mara")
     assert status(job) == "queued"
 
 
@@ -170,9 +170,9 @@ def test_a_retry_in_a_failed_workstream_rearms_what_waits_for_it() -> None:
     end(a, JobStatus.FAILED)
     end(b, JobStatus.FAILED)
     assert status(job) == "blocked"
-    actions.retry(Job.objects.get(pk=a.pk), by="mara")
+    job_actions.retry(Job.objects.get(pk=a.pk), by="mara")
     assert status(job) == "blocked", "b stands in its way"
-    actions.retry(Job.objects.get(pk=b.pk), by="mara")
+    job_actions.retry(Job.objects.get(pk=b.pk), by="mara")
     assert status(job) == "waiting"
     end(a)
     end(b)
@@ -194,7 +194,7 @@ def test_a_blocked_job_is_not_retried_before_what_it_needs() -> None:
     a, b = submit_all([document("a"), document("b", "a")])
     end(a, JobStatus.FAILED)
     with pytest.raises(WrongState, match="b is blocked: a ended as failed"):
-        actions.retry(Job.objects.get(pk=b.pk), by="mara")
+        job_actions.retry(Job.objects.get(pk=b.pk), by="mara")
     assert status(b) == "blocked"
 
 
@@ -202,7 +202,7 @@ def test_a_line_of_many_jobs_is_blocked_and_rearmed_to_its_end() -> None:
     jobs = submit_all([document("j0"), *(document(f"j{n}", f"j{n - 1}") for n in range(1, 300))])
     end(jobs[0], JobStatus.FAILED)
     assert status(jobs[-1]) == "blocked"
-    actions.retry(Job.objects.get(pk=jobs[0].pk), by="mara")
+    job_actions.retry(Job.objects.get(pk=jobs[0].pk), by="mara")
     assert status(jobs[-1]) == "waiting"
 
 

@@ -15,10 +15,11 @@ from adapters.process.sweep import processes_of
 from jobs import db
 from jobs.errors import LostLease
 from jobs.models import ErrorRecord, Event, Job, LogChunk, StepAttempt
-from jobs.services import actions, supervise
-from jobs.services.claim import Claimant, claim_next
-from jobs.services.execute import discard_shims, execute
-from jobs.services.submit import submit
+from jobs.services.execution import supervise
+from jobs.services.execution.claim import Claimant, claim_next
+from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.operations import job_actions
+from jobs.services.submission.submit import submit
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_document
 
@@ -131,7 +132,7 @@ def test_silence_is_a_timeout_with_its_own_reason(tmp_path: Path) -> None:
 def test_after_a_cancel_the_whole_tree_is_gone_and_its_size_is_on_record(tmp_path: Path) -> None:
     job = submit(document(tmp_path, STUBBORN))
     attempt = claim()
-    thread = meanwhile(lambda: actions.cancel(job, by="mara", grace_s=0.2), ready)
+    thread = meanwhile(lambda: job_actions.cancel(job, by="mara", grace_s=0.2), ready)
     execute(attempt)
     thread.join()
     job.refresh_from_db()
@@ -191,7 +192,7 @@ def test_a_database_that_stays_away_stops_the_tool_before_anybody_may_claim_it(
 
 
 def test_a_success_is_settled_when_the_database_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jobs.services import execute as module
+    from jobs.services.execution import execute as module
 
     calls: list[int] = []
     real = module.settle
@@ -244,11 +245,11 @@ def test_a_job_whose_retries_end_in_the_same_error_is_quarantined_until_a_person
     execute(claim())
     job.refresh_from_db()
     assert job.status == "quarantined" and "same error 2 times" in job.summary
-    actions.release(job, by="mara")
+    job_actions.release(job, by="mara")
     execute(claim())
     job.refresh_from_db()
     assert job.status == "queued" and job.attempts_made == 3  # a fresh budget
-    actions.cancel(job, by="mara")
+    job_actions.cancel(job, by="mara")
 
 
 def test_waiting_for_a_retry_holds_no_worker_and_never_ends_early(tmp_path: Path) -> None:
@@ -291,7 +292,7 @@ def test_a_defect_in_our_own_code_closes_the_attempt(tmp_path: Path, monkeypatch
 def test_a_second_worker_cannot_execute_an_attempt_that_has_been_settled(tmp_path: Path) -> None:
     _, attempt = run(document(tmp_path, ["-c", "pass"]))
     from adapters.verdict import Reason, Verdict
-    from jobs.services.settle import settle
+    from jobs.services.outcome.settle import settle
 
     with pytest.raises(LostLease):
         settle(attempt, Verdict(Reason.EXIT_CODE, "late news", "test"))

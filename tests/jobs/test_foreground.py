@@ -9,10 +9,12 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from jobs.models import Job, LogChunk, StepAttempt
-from jobs.services import actions, here, ship
-from jobs.services.execute import discard_shims, execute
-from jobs.services.private_queue import private_queue, private_queue_prefix
-from jobs.services.submit import submit
+from jobs.services import foreground
+from jobs.services.core.private_queue import private_queue, private_queue_prefix
+from jobs.services.execution import log_shipping
+from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.operations import job_actions
+from jobs.services.submission.submit import submit
 from tests.factories import make_job
 from tests.jobs.test_execute import claim, document
 
@@ -31,22 +33,22 @@ def test_a_foreground_run_is_not_kept_out_by_one_that_was_killed(tmp_path: Path)
     left = claim()
     StepAttempt.objects.filter(pk=left.pk).update(worker_pid=NOBODY[0], worker_started=NOBODY[1])
     Job.objects.filter(pk=job.pk).update(queue="here:x:1:1")
-    done = here.run_here(document(tmp_path, ["-c", "print(1)"]))
+    done = foreground.run_here(document(tmp_path, ["-c", "print(1)"]))
     assert done.status == "completed"
 
 
 def test_a_retry_of_a_foreground_job_goes_to_a_queue_that_is_served() -> None:
-    for status, verb in (("failed", actions.retry), ("quarantined", actions.release)):
+    for status, verb in (("failed", job_actions.retry), ("quarantined", job_actions.release)):
         job = make_job(status, queue=f"{private_queue_prefix()}{NOBODY[0]}:{NOBODY[1]}")
         verb(job, by="mara")
         job.refresh_from_db()
         assert (job.status, job.queue) == ("queued", "default"), "nobody waits for it any more"
     job = make_job("review", queue=f"{private_queue_prefix()}{NOBODY[0]}:{NOBODY[1]}", tool="aider")
-    actions.review(job, by="mara", verdict="request_changes", message="x")
+    job_actions.review(job, by="mara", verdict="request_changes", message="x")
     job.refresh_from_db()
     assert job.queue == "default"
     job = make_job("retrying", queue=private_queue(), not_before=timezone.now())
-    actions.retry(job, by="mara")
+    job_actions.retry(job, by="mara")
     job.refresh_from_db()
     assert job.queue == private_queue(), "its process is still there"
 
@@ -55,7 +57,7 @@ def test_a_log_that_cannot_be_copied_costs_the_job_nothing(tmp_path: Path, monke
     def broken(self: Any, size: int) -> None:
         raise PermissionError("no")
 
-    monkeypatch.setattr(ship.Shipper, "_ship_to", broken)
+    monkeypatch.setattr(log_shipping.Shipper, "_ship_to", broken)
     submit(document(tmp_path, ["-c", "print('hi')"]))
     execute(claim())
     assert Job.objects.get().status == "completed"
@@ -64,7 +66,7 @@ def test_a_log_that_cannot_be_copied_costs_the_job_nothing(tmp_path: Path, monke
 def test_the_copy_of_a_log_is_whole_although_the_database_was_away_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = ship.Shipper._ship_to, list[int]()
+    real, calls = log_shipping.Shipper._ship_to, list[int]()
 
     def away(self: Any, size: int) -> None:
         calls.append(1)
@@ -72,7 +74,7 @@ def test_the_copy_of_a_log_is_whole_although_the_database_was_away_at_the_end(
             raise OperationalError("away")
         real(self, size)
 
-    monkeypatch.setattr(ship.Shipper, "_ship_to", away)
+    monkeypatch.setattr(log_shipping.Shipper, "_ship_to", away)
     submit(document(tmp_path, ["-c", "print('hi')"]))
     execute(claim())
     assert Job.objects.get().status == "completed"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.verdict import Reason, Verdict
 from jobs.models import ErrorRecord, Event
-from jobs.services import controls
-from jobs.services.grouping import normalise, note, signature
+from jobs.services.operations import controls
+from jobs.services.outcome.error_groups import normalise, note, signature
 from jobs.states import AttemptStatus, ErrorState, JobStatus
 from tests.factories import make_attempt, make_job
 

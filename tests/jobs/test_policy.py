@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.verdict import Reason, Verdict
-from jobs.services.policy import INFRA_TRIES, LOST_TRIES, OURS, WORK, Decision, Past, Policy, Rule, decide
+from jobs.services.outcome.retry_policy import INFRA_TRIES, LOST_TRIES, OURS, WORK, Decision, Past, Policy, Rule, decide
 
 rules = st.builds(
     Rule,

@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from jobs import db
 from jobs.models import LogChunk
-from jobs.services.submit import submit
+from jobs.services.submission.submit import submit
 from tests.factories import make_document
 from tests.jobs.clusters import Cluster
 from tests.model_server import ModelServer

@@ -8,8 +8,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from jobs.models import Dependency, Event, Job, LogChunk, Run, StepAttempt
-from jobs.services import actions, events, retention
-from jobs.services.retention import prune
+from jobs.services.core import events
+from jobs.services.maintenance import retention
+from jobs.services.maintenance.retention import prune
+from jobs.services.operations import job_actions
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_job
 
@@ -76,7 +78,7 @@ def test_a_job_that_is_retried_while_it_is_about_to_be_removed_stays(monkeypatch
     removed = retention._remove_directory
 
     def retry_first(attempt: StepAttempt) -> None:
-        actions.retry(job, by="mara")
+        job_actions.retry(job, by="mara")
         removed(attempt)
 
     monkeypatch.setattr(retention, "_remove_directory", retry_first)

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from jobs.models import Job, Run
-from jobs.services import controls
+from jobs.services.operations import controls
 from tests.factories import make_document, make_job, make_workstream
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,8 +5,8 @@ from cryptography.fernet import Fernet
 
 from jobs.errors import NotFound
 from jobs.models import Event, Job, Secret
-from jobs.services import node_secrets, secret_store
-from jobs.services.secret_store import BadSecret, NoKey
+from jobs.services.accounts import node_secrets, secrets
+from jobs.services.accounts.secrets import BadSecret, NoKey
 from tests.factories import make_document, make_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
@@ -19,9 +19,9 @@ def job_with_secret(**fields: object) -> Job:
 
 
 def test_a_value_is_encrypted_at_rest_and_comes_back_for_the_job_alone() -> None:
-    secret = secret_store.put("MODEL_KEY", VALUE, by="root")
+    secret = secrets.put("MODEL_KEY", VALUE, by="root")
     assert VALUE not in secret.ciphertext
-    secret_store.grant("MODEL_KEY", tool="shell", by="root")
+    secrets.grant("MODEL_KEY", tool="shell", by="root")
     assert node_secrets.granted(job_with_secret()) == {"MODEL_KEY": VALUE}
     assert VALUE not in str(list(Event.objects.values_list("payload_json", flat=True)))
 
@@ -41,15 +41,15 @@ def test_a_value_is_encrypted_at_rest_and_comes_back_for_the_job_alone() -> None
     ],
 )
 def test_a_grant_names_a_tool_a_repository_or_both(tool: str, repository: str, given: bool) -> None:
-    secret_store.put("MODEL_KEY", VALUE, by="root")
-    secret_store.grant("MODEL_KEY", tool=tool, repository=repository, by="root")
+    secrets.put("MODEL_KEY", VALUE, by="root")
+    secrets.grant("MODEL_KEY", tool=tool, repository=repository, by="root")
     assert bool(node_secrets.granted(job_with_secret())) == given
 
 
 def test_a_job_gets_only_what_its_document_names() -> None:
     for name in ("MODEL_KEY", "OTHER_KEY"):
-        secret_store.put(name, VALUE, by="root")
-        secret_store.grant(name, tool="shell", by="root")
+        secrets.put(name, VALUE, by="root")
+        secrets.grant(name, tool="shell", by="root")
     assert set(node_secrets.granted(job_with_secret())) == {"MODEL_KEY"}
     assert node_secrets.granted(make_job()) == {}
 
@@ -59,41 +59,41 @@ def test_a_job_gets_only_what_its_document_names() -> None:
 )
 def test_what_cannot_be_named_or_masked_is_refused(name: str, value: str) -> None:
     with pytest.raises(BadSecret):
-        secret_store.put(name, value, by="root")
+        secrets.put(name, value, by="root")
 
 
 def test_a_grant_takes_an_object_and_a_secret() -> None:
     with pytest.raises(NotFound):
-        secret_store.grant("NONE", tool="shell", by="root")
-    secret_store.put("A_KEY", VALUE, by="root")
+        secrets.grant("NONE", tool="shell", by="root")
+    secrets.put("A_KEY", VALUE, by="root")
     with pytest.raises(BadSecret):
-        secret_store.grant("A_KEY", by="root")
+        secrets.grant("A_KEY", by="root")
 
 
 def test_the_key_file_is_its_owners_alone_and_a_rotation_leaves_one_new_key() -> None:
-    secret = secret_store.put("MODEL_KEY", VALUE, by="root")
-    path = secret_store._key_file()
+    secret = secrets.put("MODEL_KEY", VALUE, by="root")
+    path = secrets._key_file()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     old, sealed = path.read_text(), secret.ciphertext
-    assert secret_store.rotate(by="root") == 1
+    assert secrets.rotate(by="root") == 1
     assert path.read_text() != old
     assert len(path.read_text().split()) == 1
     secret.refresh_from_db()
     assert secret.ciphertext != sealed
-    assert secret_store.reveal(secret) == VALUE
+    assert secrets.reveal(secret) == VALUE
 
 
 def test_with_keys_from_the_environment_a_new_first_key_takes_over(settings) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     settings.ENGINE_SECRETS_KEY = [old]
-    secret_store.put("MODEL_KEY", VALUE, by="root")
+    secrets.put("MODEL_KEY", VALUE, by="root")
     settings.ENGINE_SECRETS_KEY = [new, old]
-    secret_store.rotate(by="root")
+    secrets.rotate(by="root")
     settings.ENGINE_SECRETS_KEY = [new]
-    assert secret_store.reveal(Secret.objects.get()) == VALUE
+    assert secrets.reveal(Secret.objects.get()) == VALUE
     settings.ENGINE_SECRETS_KEY = [old]
     with pytest.raises(NoKey, match="another key"):
-        secret_store.reveal(Secret.objects.get())
+        secrets.reveal(Secret.objects.get())
     settings.ENGINE_SECRETS_KEY = ["rubbish"]
     with pytest.raises(NoKey, match="no Fernet key"):
-        secret_store.put("B_KEY", VALUE, by="root")
+        secrets.put("B_KEY", VALUE, by="root")

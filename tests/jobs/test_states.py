@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jobs.errors import WrongState
 from jobs.models import Event, Job, StepAttempt
-from jobs.services.transitions import move
+from jobs.services.core.transitions import move
 from jobs.states import ALIVE, ATTEMPT_FINAL, ATTEMPT_NEXT, FINAL, NEXT, AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 

@@ -19,11 +19,12 @@ from adapters.process import Shim, Spec
 from adapters.process.sweep import own_identity, processes_of
 from jobs.errors import Refused
 from jobs.models import ErrorRecord, Event, Job, Node, StepAttempt
-from jobs.services import actions, nodes, upkeep
-from jobs.services.claim import Claimant, claim_next
-from jobs.services.private_queue import private_queue
-from jobs.services.submit import submit_all
-from jobs.services.transitions import move
+from jobs.services.core.private_queue import private_queue
+from jobs.services.core.transitions import move
+from jobs.services.execution.claim import Claimant, claim_next
+from jobs.services.maintenance import nodes, upkeep
+from jobs.services.operations import job_actions
+from jobs.services.submission.submit import submit_all
 from jobs.states import ErrorState, JobStatus
 from tests.factories import make_document, make_job
 
@@ -239,7 +240,7 @@ def test_a_queue_timeout_counts_from_the_queue_and_anew_after_a_retry() -> None:
     upkeep.tick()
     job.refresh_from_db()
     assert job.status == "timeout"
-    actions.retry(job, by="mara")
+    job_actions.retry(job, by="mara")
     upkeep.tick()
     job.refresh_from_db()
     assert job.status == "queued"

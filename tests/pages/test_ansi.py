@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.pages.ansi import render
+from jobs.pages.shared.ansi import render
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from jobs.models import ErrorRecord, Job
-from jobs.services import events
+from jobs.services.core import events
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_document, make_job
 

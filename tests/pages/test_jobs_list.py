@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from jobs.models import Dependency, Job, Project
-from jobs.pages.jobs import PAGE
+from jobs.pages.jobs.job_list import PAGE
 from jobs.states import JobStatus
 from tests.factories import make_document, make_job, make_user
 

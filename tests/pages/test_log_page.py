@@ -3,7 +3,7 @@ import re
 import pytest
 
 from jobs.models import LogChunk, StepAttempt
-from jobs.pages.log import WINDOW
+from jobs.pages.logs.log_viewer import WINDOW
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 from tests.pages.logs import write_log

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from jobs.models import StepAttempt
-from jobs.pages.stream import ROWS, Channel, News, _catch_up, _message
+from jobs.pages.logs.live_log import ROWS, Channel, News, _catch_up, _message
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 from tests.pages.logs import write_log
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_dir")]
 
 @pytest.fixture(autouse=True)
 def keep_the_tests_connection(monkeypatch):
-    monkeypatch.setattr("jobs.pages.stream.close_old_connections", lambda: None)
+    monkeypatch.setattr("jobs.pages.logs.live_log.close_old_connections", lambda: None)
 
 
 @pytest.fixture

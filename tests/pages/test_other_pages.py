@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from jobs.models import ApiToken, Dependency, ErrorRecord, Job, Node, QueueControl, ToolControl, Workstream
-from jobs.services import events
+from jobs.services.core import events
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_run, make_user, make_workstream
 

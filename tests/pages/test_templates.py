@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from jobs.models import JobTemplate, Project
-from jobs.services import templates
+from jobs.services.submission import job_templates
 from tests.factories import make_document, make_job, make_user
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,9 @@ def sam(client):
 
 def make(owner, slug="hello", **fields):
     document = fields.pop("document", make_document(metadata={"title": "Say hello", "priority": "high"}))
-    return templates.save(slug, document, owner=owner, title=fields.pop("title", "Hello"), by=owner.username, **fields)
+    return job_templates.save(
+        slug, document, owner=owner, title=fields.pop("title", "Hello"), by=owner.username, **fields
+    )
 
 
 def test_a_job_becomes_a_template_without_its_ids_and_values(client, sam):

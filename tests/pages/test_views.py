@@ -1,7 +1,7 @@
 import pytest
 
 from jobs.models import Event, SavedView
-from jobs.services import views
+from jobs.services.accounts import saved_views
 from tests.factories import make_job, make_user
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_the_form_opens_in_a_dialog_and_says_there_what_is_wrong(client, vera):
 
 
 def test_saving_again_replaces_ones_own_view_only(client, vera):
-    other = views.save(make_user("olga"), "Mine", "tool=aider", shared=False, by="olga")
+    other = saved_views.save(make_user("olga"), "Mine", "tool=aider", shared=False, by="olga")
     for query in ("tool=git", "tool=shell"):
         client.post("/jobs/views/new", {"name": "Mine", "query": query, "shared": "1"})
     assert SavedView.objects.get(owner=vera).query == "tool=shell"
@@ -50,8 +50,8 @@ def test_saving_again_replaces_ones_own_view_only(client, vera):
 
 def test_others_see_what_is_for_the_team_and_nothing_else(client, vera):
     olga = make_user("olga", role="operator")
-    private = views.save(olga, "Only olga", "tool=aider", shared=False, by="olga")
-    shared = views.save(olga, "For us", "tool=codex", shared=True, by="olga")
+    private = saved_views.save(olga, "Only olga", "tool=aider", shared=False, by="olga")
+    shared = saved_views.save(olga, "For us", "tool=codex", shared=True, by="olga")
     page = client.get("/jobs").content.decode()
     assert "For us" in page
     assert "Only olga" not in page
@@ -61,7 +61,7 @@ def test_others_see_what_is_for_the_team_and_nothing_else(client, vera):
 
 
 def test_a_view_is_deleted_after_a_question_and_an_operator_clears_up_for_all(client, vera):
-    view = views.save(vera, "For us", "tool=codex", shared=True, by="vera")
+    view = saved_views.save(vera, "For us", "tool=codex", shared=True, by="vera")
     client.force_login(make_user("olga", role="operator"))
     assert "gone for everybody" in client.get(f"/jobs/views/{view.pk}/delete").content.decode()
     assert SavedView.objects.count() == 1

@@ -4,7 +4,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.errors import Refused
 from jobs.queue.cluster import EngineCluster
-from jobs.services import execute, nodes, upkeep
+from jobs.services.execution import execute
+from jobs.services.maintenance import nodes, upkeep
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from jobs.services.retention import preview, prune
+from jobs.services.maintenance.retention import preview, prune
 
 
 class Command(BaseCommand):

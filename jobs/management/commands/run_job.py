@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from jobs.errors import InvalidDocument, Refused
-from jobs.services import documents
-from jobs.services.here import run_here
-from jobs.services.submit import Submitter
+from jobs.services.foreground import run_here
+from jobs.services.submission import job_files
+from jobs.services.submission.submit import Submitter
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            document, source, base = documents.read(options["job_file"])
+            document, source, base = job_files.read(options["job_file"])
             job = run_here(document, by=Submitter("run_job"), base=base, source=source, on_output=self.write)
         except Refused as refusal:
             self.stderr.write(f"{refusal}")
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             sys.exit(refusal.exit_code)
         self.stderr.write(f"{job.status}: {job.summary}")
         attempt = job.latest_attempt()
-        sys.exit(documents.exit_code(job.status, attempt.exit_code if attempt else None))
+        sys.exit(job_files.exit_code(job.status, attempt.exit_code if attempt else None))
 
     def write(self, piece: bytes) -> None:
         sys.stdout.buffer.write(piece)

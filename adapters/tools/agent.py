@@ -1,0 +1,65 @@
+"""What the AI tools share: a prompt, a model, and the question whether they may edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from adapters import rules
+from adapters.base import Draft, Field, Job, ToolAdapter
+from adapters.evidence import Evidence
+from adapters.process.spec import Ending
+from adapters.tools import flags
+from adapters.verdict import Verdict
+
+LONG = 8 * 1024  # a longer prompt leaves the argv: it would be seen in `ps`, and Linux ends one argument at 128 KiB
+
+PROMPT = Field("prompt", "Prompt", "textarea", "What the tool is to do.", required=True)
+MODEL = Field("model", "Model", help="Empty: the tool's own choice.")
+
+
+class AgentAdapter(ToolAdapter):
+    streams: ClassVar[Literal["merged", "split"]] = "split"  # events on stdout are never torn apart by a note on stderr
+    makes_commits = True
+    fields: tuple[Field, ...] = (PROMPT, MODEL)
+    valued: ClassVar[frozenset[str]] = frozenset()  # the tool's flags that take the next argument
+
+    def prompt_at(self, args: Sequence[str]) -> int | None:
+        """Where the prompt stands in the arguments."""
+        found = flags.positions(args, self.valued)
+        return found[0] if found else None
+
+    def prompt_of(self, job: Job) -> str | None:
+        command = job.get("command") or {}
+        args = [str(word) for word in command.get("args") or ()]
+        at = self.prompt_at(args)
+        spoken = [args[at] if at is not None and args[at] != "-" else "", str(command.get("stdin") or "")]
+        return "\n\n".join(part for part in spoken if part.strip()) or None
+
+    def form_to_command(self, values: Mapping[str, str]) -> dict[str, Any]:
+        command = self.command_for_prompt(values["prompt"], {})
+        if model := values.get("model", "").strip():
+            at = 1 if command["args"][:1] in (["exec"], ["run"]) else 0
+            command["args"][at:at] = ["--model", model]
+        return command
+
+    def may_write(self, job: Job) -> bool:
+        """A job whose `metadata.access` is "read" gets no leave to edit from us."""
+        return bool((job.get("metadata") or {}).get("access", "write") == "write")
+
+    def long_prompt_to_stdin(self, draft: Draft, instead: Sequence[str] = ()) -> None:
+        at = self.prompt_at(draft.args)
+        if at is None or draft.stdin is not None or len(draft.args[at].encode()) <= LONG:
+            return
+        draft.stdin = draft.args[at].encode()
+        draft.args[at : at + 1] = instead
+
+    def failed(self, ending: Ending, evidence: Evidence, said: str, status: int | None = None) -> Verdict:
+        """A failure in the tool's own words, or in the last words of its log."""
+        text = said or rules.telling_line(evidence)
+        return (
+            rules.api_failure(text, status, f"{self.name}:error", ending.ended_at)
+            or rules.signalled(ending)
+            or rules.not_runnable(ending)
+            or rules.failed_exit(ending, evidence, said)
+        )

@@ -1,0 +1,199 @@
+"""`engine submit`, `status`, `list`, `logs` and the verbs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.status import Status
+
+from engine_site.cli import output
+from engine_site.cli.app import app
+from engine_site.cli.backend import Backend, backend
+from jobs.errors import NotFound
+from jobs.services.submission.job_files import exit_code
+from schema.limits import DOCUMENT_BYTES
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JobId = Annotated[str, typer.Argument(help="A job's id.", metavar="JOB")]
+MOST_BYTES = 2 * DOCUMENT_BYTES
+
+
+def read(path: Path) -> bytes:
+    """A document's bytes; `-` is standard input. Never more than a document may have."""
+    try:
+        with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
+            return file.read(MOST_BYTES)
+    except OSError as fault:
+        raise NotFound(f"Cannot read the job file {path}: {fault.strerror}.") from None
+
+
+def finish(job: dict[str, Any]) -> None:
+    """End with the job's exit code: 0, the tool's own, 124 or 130."""
+    attempts = job.get("attempts") or [{}]
+    raise typer.Exit(exit_code(job["status"], attempts[-1].get("exit_code")))
+
+
+@app.command()
+def submit(
+    files: Annotated[list[Path], typer.Argument(help="Job documents; - reads standard input.", metavar="FILE...")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the job's.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show the log as it comes, until the end.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Put one job or several into the queue: all of them, or none."""
+    engine = backend()
+    jobs = engine.submit([read(path) for path in files], Path.cwd())
+    if not as_json:
+        for job in jobs:
+            output.err.print(f"[bold]{job['job_id']}[/] {job['status']}: {job['title']}")
+    worst = 0
+    for index, job in enumerate(jobs if wait or follow else []):
+        jobs[index] = ended = _follow(engine, job["job_id"]) if follow else _wait(engine, job["job_id"], timeout)
+        attempts = ended.get("attempts") or [{}]
+        worst = worst or exit_code(ended["status"], attempts[-1].get("exit_code"))
+        if not as_json:
+            output.job(ended)
+    if as_json:
+        output.as_json(jobs if len(files) > 1 or len(jobs) > 1 else jobs[0])
+    raise typer.Exit(worst)
+
+
+def _wait(engine: Backend, job_id: str, timeout: float | None) -> dict[str, Any]:
+    with Status(f"Waiting for {job_id} …", console=output.err):
+        return engine.wait(job_id, timeout)
+
+
+def _follow(engine: Backend, job_id: str) -> dict[str, Any]:
+    for event, data in engine.follow(job_id):
+        if event == "attempt" and data["attempt"] > 1:
+            output.err.print(f"[bold]attempt {data['attempt']}[/] with {data['tool']}")
+        for line in data["lines"] if event == "lines" else []:
+            sys.stdout.write(line["text"] + "\n")
+        sys.stdout.flush()
+    return engine.job(job_id)
+
+
+@app.command()
+def status(
+    job_id: JobId,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one job: its state, why, and its attempts."""
+    engine = backend()
+    job = _wait(engine, job_id, timeout) if wait else engine.job(job_id)
+    output.as_json(job) if as_json else output.job(job)
+    if wait:
+        finish(job)
+
+
+@app.command("list")
+def list_jobs(
+    status: Annotated[
+        str, typer.Option(help="States, or active, final, attention, unsuccessful; commas between.")
+    ] = "",
+    tool: Annotated[str, typer.Option(help="Tools, commas between.")] = "",
+    run: Annotated[str, typer.Option(help="Runs, commas between.")] = "",
+    workstream: Annotated[str, typer.Option(help="Workstreams, commas between.")] = "",
+    queue: Annotated[str, typer.Option(help="Queues, commas between.")] = "",
+    search: Annotated[str, typer.Option("--search", "-s", help="A part of the id or the title.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 30,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    given = {"status": status, "tool": tool, "run_id": run, "workstream_id": workstream, "queue": queue, "q": search}
+    rows = backend().jobs({name: value for name, value in given.items() if value}, limit)
+    if as_json:
+        output.as_json(rows)
+        return
+    columns = {"job_id": "JOB", "status": "STATUS", "tool": "TOOL", "created_at": "AGE", "title": "TITLE"}
+    output.table(columns, rows, "No job fits.")
+
+
+@app.command()
+def logs(
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
+    attempt: Annotated[int, typer.Option(min=0, help="Number of the attempt; 0 means the latest.")] = 0,
+) -> None:
+    """Print a job's log."""
+    engine = backend()
+    if follow:
+        finish(_follow(engine, job_id))
+    for piece in engine.log(job_id, attempt):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def _act(job_ids: list[str], verb: str, as_json: bool, order: dict[str, Any]) -> None:
+    engine = backend()
+    rows = [engine.act(job_id, verb, order) for job_id in job_ids]
+    if as_json:
+        output.as_json(rows if len(rows) > 1 else rows[0])
+        return
+    for row in rows:
+        output.err.print(f"[bold]{row['job_id']}[/] is {row['status']}.")
+
+
+JobIds = Annotated[list[str], typer.Argument(help="Jobs' ids.", metavar="JOB...")]
+
+
+@app.command()
+def cancel(
+    job_ids: JobIds,
+    grace: Annotated[float | None, typer.Option(min=0, help="Seconds before killing.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Stop jobs and everything that they started."""
+    _act(job_ids, "cancel", as_json, {} if grace is None else {"grace_seconds": grace})
+
+
+@app.command()
+def retry(
+    job_ids: JobIds,
+    command: Annotated[str, typer.Option(help='Another command: {"exe": …, "args": […]}')] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a new attempt now."""
+    order: dict[str, Any] = {}
+    if command:
+        try:
+            order = {"command": json.loads(command)}
+        except ValueError:
+            raise typer.BadParameter("--command takes a JSON object") from None
+    _act(job_ids, "retry", as_json, order)
+
+
+@app.command()
+def escalate(
+    job_ids: JobIds, to: Annotated[str, typer.Option("--to", help="The tool that shall try.")], as_json: Json = False
+) -> None:
+    """Let another tool try, told what the last attempt met."""
+    _act(job_ids, "escalate", as_json, {"tool": to})
+
+
+@app.command()
+def hold(job_ids: JobIds, as_json: Json = False) -> None:
+    """Keep jobs from starting until they are released."""
+    _act(job_ids, "hold", as_json, {})
+
+
+@app.command()
+def release(job_ids: JobIds, as_json: Json = False) -> None:
+    """Let go of held or quarantined jobs."""
+    _act(job_ids, "release", as_json, {})
+
+
+@app.command()
+def review(
+    job_id: JobId,
+    verdict: Annotated[str, typer.Argument(help="approve, request_changes or reject")],
+    message: Annotated[str, typer.Option("--message", "-m", help="What the next attempt is told.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Judge a job in review."""
+    _act([job_id], "review", as_json, {"verdict": verdict, "message": message})

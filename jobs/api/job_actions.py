@@ -1,0 +1,239 @@
+"""What may be done to a job: one address per verb, and one for many jobs at once."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Body, Router, Schema
+from pydantic import Field
+
+from jobs.access import Actor
+from jobs.api.auth import REVIEW, SUBMIT, actor
+from jobs.api.jobs import FilterFields
+from jobs.api.responses import Key, Order, Text, answers
+from jobs.api.schemas import JobDetail
+from jobs.errors import InvalidDocument, Refused
+from jobs.models import Job
+from jobs.services.operations import job_actions
+
+router = Router(tags=["jobs"])
+MOST = 1000
+
+
+class CommandIn(Order):
+    exe: Text = Field("", description="program; empty means the tool's own")
+    args: list[Annotated[str, Field(max_length=131_071, pattern=r"^[^\x00]*$")]] = Field([], max_length=1000)
+    stdin: Annotated[str, Field(max_length=500_000, pattern=r"^[^\x00]*$")] | None = None
+
+    def as_command(self, job: Job) -> dict[str, Any]:
+        exe = self.exe or (job.document().get("command") or {}).get("exe", "")
+        return {"exe": exe, "args": self.args, **({} if self.stdin is None else {"stdin": self.stdin})}
+
+
+class CancelIn(Order):
+    grace_seconds: float | None = Field(None, ge=0, le=3600, description="time between asking and killing")
+
+
+class RetryIn(Order):
+    command: CommandIn | None = Field(None, description="runs instead of the document's command")
+
+
+class EscalateIn(Order):
+    tool: Text = Field(examples=["codex"])
+    command: CommandIn | None = Field(None, description="instead of the one that the tool's adapter would build")
+
+
+class ReviewIn(Order):
+    verdict: Literal["approve", "request_changes", "reject"]
+    message: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")] = ""
+
+
+@router.post(
+    "/{job_id}/cancel",
+    auth=SUBMIT,
+    operation_id="jobs_cancel",
+    summary="Cancel a job",
+    response=answers(JobDetail, 404, 409, body=True),
+)
+def cancel(request: HttpRequest, job_id: Key, order: Body[CancelIn | None] = None) -> Job:
+    """Stop a job. A running one is `cancelling` until its processes are gone; asking twice is no error."""
+    caller = actor(request)
+    job = caller.job(job_id, "cancel")
+    return job_actions.cancel(job, by=caller.name, grace_s=order.grace_seconds if order else None)
+
+
+@router.post(
+    "/{job_id}/retry",
+    auth=SUBMIT,
+    operation_id="jobs_retry",
+    summary="Retry a job",
+    response=answers(JobDetail, 404, 409, body=True),
+)
+def retry(request: HttpRequest, job_id: Key, order: Body[RetryIn | None] = None) -> Job:
+    """Make a new attempt now, with a fresh budget and, if given, another command."""
+    caller = actor(request)
+    job = caller.job(job_id, "retry")
+    command = order.command.as_command(job) if order and order.command else None
+    return job_actions.retry(job, by=caller.name, command=command)
+
+
+@router.post(
+    "/{job_id}/escalate",
+    auth=SUBMIT,
+    operation_id="jobs_escalate",
+    summary="Escalate a job",
+    response=answers(JobDetail, 404, 409, body=True),
+)
+def escalate(request: HttpRequest, order: EscalateIn, job_id: Key) -> Job:
+    """Let another tool try, told what the last attempt met."""
+    caller = actor(request)
+    job = caller.job(job_id, "escalate")
+    command = order.command.as_command(job) if order.command else None
+    return job_actions.escalate(job, by=caller.name, tool=order.tool, command=command)
+
+
+@router.post(
+    "/{job_id}/hold", auth=SUBMIT, operation_id="jobs_hold", summary="Hold a job", response=answers(JobDetail, 404, 409)
+)
+def hold(request: HttpRequest, job_id: Key) -> Job:
+    """Keep a job that has not started from starting until it is released."""
+    return _plain(request, job_id, "hold", job_actions.hold)
+
+
+@router.post(
+    "/{job_id}/release",
+    auth=SUBMIT,
+    operation_id="jobs_release",
+    summary="Release a job",
+    response=answers(JobDetail, 404, 409),
+)
+def release(request: HttpRequest, job_id: Key) -> Job:
+    """Let go of a held or quarantined job."""
+    return _plain(request, job_id, "release", job_actions.release)
+
+
+@router.post(
+    "/{job_id}/close",
+    auth=SUBMIT,
+    operation_id="jobs_close",
+    summary="Close a quarantined job",
+    response=answers(JobDetail, 404, 409),
+)
+def close(request: HttpRequest, job_id: Key) -> Job:
+    """Accept that a quarantined job failed."""
+    return _plain(request, job_id, "close", job_actions.close)
+
+
+@router.post(
+    "/{job_id}/review",
+    auth=REVIEW,
+    operation_id="jobs_review",
+    summary="Judge a job in review",
+    response=answers(JobDetail, 404, 409, body=True),
+)
+def review(request: HttpRequest, order: ReviewIn, job_id: Key) -> Job:
+    """Approve it, reject it, or ask for changes: then a new attempt is told the message."""
+    caller = actor(request)
+    job = caller.job(job_id, "review")
+    return job_actions.review(job, by=caller.name, verdict=order.verdict, message=order.message)
+
+
+def _plain(request: HttpRequest, job_id: str, verb: str, do: Callable[..., Job]) -> Job:
+    caller = actor(request)
+    return do(caller.job(job_id, verb), by=caller.name)
+
+
+class BulkFilter(Order, FilterFields):
+    """The filter of the list, without paging."""
+
+
+class BulkIn(Order):
+    verb: Literal["cancel", "retry", "escalate", "hold", "release", "close"]
+    job_ids: list[Key] | None = Field(None, max_length=MOST, description="these jobs; or give `filter`")
+    filter: BulkFilter | None = Field(None, description="the jobs that the list shows for this filter")
+    tool: Text = Field("", description="for escalate: the tool that shall try")
+    dry_run: bool = Field(False, description="say what would happen, and change nothing")
+
+
+class BulkResult(Schema):
+    job_id: str
+    ok: bool
+    status: str = Field(description="the state of the job afterwards; empty if the caller sees no such job")
+    code: str = ""
+    detail: str = ""
+
+
+class BulkOut(Schema):
+    """A result per job; one refusal does not touch the others."""
+
+    verb: str
+    dry_run: bool
+    done: int
+    refused: int
+    results: list[BulkResult]
+
+
+@router.post(
+    "/bulk", auth=SUBMIT, operation_id="jobs_bulk", summary="Act on many jobs", response=answers(BulkOut, body=True)
+)
+def bulk(request: HttpRequest, order: BulkIn) -> Any:
+    """Do one verb to up to 1,000 jobs, named by ids or by the filter of the list."""
+    caller = actor(request)
+    if (order.job_ids is None) == (order.filter is None):
+        raise InvalidDocument("Give either job_ids or filter.")
+    if order.verb == "escalate" and not order.tool:
+        raise InvalidDocument("Escalate takes a tool.")
+    if order.job_ids is not None:
+        ids = list(dict.fromkeys(order.job_ids))
+    else:
+        rows = order.filter.as_filter().apply(caller.jobs()).order_by("-pk") if order.filter else Job.objects.none()
+        ids = list(rows.values_list("job_id", flat=True)[: MOST + 1])
+        if len(ids) > MOST:
+            raise InvalidDocument(f"The filter names more than {MOST:,} jobs; narrow it.")
+    results = [_try(caller, order, job_id) for job_id in ids]
+    done = sum(result["ok"] for result in results)
+    return {
+        "verb": order.verb,
+        "dry_run": order.dry_run,
+        "done": done,
+        "refused": len(results) - done,
+        "results": results,
+    }
+
+
+def _try(caller: Actor, order: BulkIn, job_id: str) -> dict[str, Any]:
+    status = ""
+    try:
+        job = caller.job(job_id)
+        status = job.status
+        caller.require_to(order.verb, job)
+        job_actions.require_possible(order.verb, job) if order.dry_run else _do(caller, order, job)
+        return {
+            "job_id": job_id,
+            "ok": True,
+            "status": status if order.dry_run else _status(job),
+            "code": "",
+            "detail": "",
+        }
+    except Refused as refusal:
+        return {"job_id": job_id, "ok": False, "status": status, "code": refusal.code, "detail": refusal.message}
+
+
+def _do(caller: Actor, order: BulkIn, job: Job) -> None:
+    if order.verb == "escalate":
+        job_actions.escalate(job, by=caller.name, tool=order.tool)
+    else:
+        PLAIN[order.verb](job, by=caller.name)
+
+
+PLAIN: dict[str, Callable[..., Job]] = {
+    "cancel": job_actions.cancel,
+    "retry": job_actions.retry,
+    "hold": job_actions.hold,
+    "release": job_actions.release,
+    "close": job_actions.close,
+}
+
+
+def _status(job: Job) -> str:
+    return str(Job.objects.values_list("status", flat=True).get(pk=job.pk))

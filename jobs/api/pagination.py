@@ -1,0 +1,78 @@
+"""Lists: keyset pages with opaque cursors, and answers that hold only the fields asked for."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from ninja import Schema
+from ninja.responses import Response
+from pydantic import Field, StringConstraints
+
+from jobs.api.responses import Text
+from jobs.errors import InvalidDocument
+
+# Callers hand it back as it is; the pattern keeps what is none from the database.
+Cursor = Annotated[str, StringConstraints(pattern=r"^(k[1-9a-f][0-9a-f]{0,14})?$")]
+_Row = TypeVar("_Row", bound=Model)
+
+
+class Sparse(Schema):
+    fields: Text = Field("", description="comma-separated names: the answer holds only these fields")
+
+
+class PageQuery(Sparse):
+    limit: int = Field(50, ge=1, le=200, description="entries on a page")
+    cursor: Cursor = Field("", description="`next` of the page before")
+
+
+class Page[Out: Schema](Schema):
+    """`next` is the cursor of the following page, or null on the last one."""
+
+    items: list[Out]
+    next: str | None = None
+
+
+def page(request: HttpRequest, rows: "QuerySet[_Row]", shape: type[Schema], query: PageQuery) -> Any:
+    """One page of `rows`, newest first. The cursor names the last row seen, so that new rows move nothing."""
+    if query.cursor:
+        rows = rows.filter(pk__lt=_opened(query.cursor))
+    found = list(rows.order_by("-pk")[: query.limit + 1])
+    shown = found[: query.limit]
+    cursor = _closed(shown[-1].pk) if len(found) > query.limit else None
+    return listing(request, shown, shape, query.fields, cursor)
+
+
+def listing(
+    request: HttpRequest, rows: Sequence[Any], shape: type[Schema], fields: str = "", cursor: str | None = None
+) -> Any:
+    if not fields:
+        return {"items": list(rows), "next": cursor}  # Ninja shapes the rows
+    names = names_of(fields, shape)
+    items = [shape.model_validate(row, context={"request": request}) for row in rows]
+    return Response({"items": [item.model_dump(include=names) for item in items], "next": cursor})
+
+
+def one(request: HttpRequest, row: Any, shape: type[Schema], fields: str = "") -> Any:
+    if not fields:
+        return row
+    item = shape.model_validate(row, context={"request": request})
+    return Response(item.model_dump(include=names_of(fields, shape)))
+
+
+def names_of(fields: str, shape: type[Schema]) -> set[str]:
+    names = set(fields.split(","))
+    for name in sorted(names - set(shape.model_fields)):
+        near = get_close_matches(name, shape.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(shape.model_fields)}."
+        raise InvalidDocument(f"There is no field {name}; {hint}")
+    return names
+
+
+def _closed(pk: int) -> str:
+    return f"k{pk:x}"
+
+
+def _opened(cursor: str) -> int:
+    return int(cursor[1:], 16)

@@ -1,0 +1,172 @@
+"""How jobs, attempts and events look in an answer; the command line shows the same shapes."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Schema
+from pydantic import Field
+
+from jobs.models import Event, Job, StepAttempt
+from jobs.services.reading.redaction import shown_spec
+from jobs.services.reading.wait_reasons import explain
+
+
+class JobOut(Schema):
+    """One submitted job."""
+
+    job_id: str = Field(examples=["job-2025-11-21-001"])
+    run_id: str
+    workstream_id: str
+    title: str
+    tool: str
+    status: str = Field(examples=["running"])
+    reason: str = Field(description="why it is in this state, in one word")
+    summary: str = Field(description="the same in one sentence")
+    priority: str
+    queue: str
+    repository: str
+    attempts_made: int
+    hop: int = Field(description="rung of the escalation ladder")
+    on_hold: bool
+    submitted_by: str
+    created_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    updated_at: datetime
+    version: int
+
+    @staticmethod
+    def resolve_workstream_id(job: Job) -> str:
+        return job.workstream.ws_id
+
+    @staticmethod
+    def resolve_repository(job: Job) -> str:
+        return job.repo_key
+
+
+class AttemptOut(Schema):
+    """One execution of a job by one tool."""
+
+    id: int
+    job_id: str
+    run_id: str
+    workstream_id: str
+    number: int
+    tool: str
+    status: str
+    reason: str
+    summary: str
+    rule: str = Field(description="the rule that decided the reason")
+    cause: str = Field(description="why this attempt was made")
+    hop: int
+    started_at: datetime
+    completed_at: datetime | None
+    duration_s: float
+    exit_code: int | None
+    signal: int | None
+    command: list[str]
+    usage: dict[str, Any]
+    node: str
+    survivors: int | None = Field(description="processes that outlived the end; 0 is proof that none did")
+    log_bytes: int
+    log_lines: int
+    first_error_line: int | None
+    base_commit: str
+    head_commit: str
+    error: str | None = Field(description="signature of its kind of error")
+
+    @staticmethod
+    def resolve_job_id(attempt: StepAttempt) -> str:
+        return attempt.job.job_id
+
+    @staticmethod
+    def resolve_workstream_id(attempt: StepAttempt) -> str:
+        return attempt.ws_id
+
+    @staticmethod
+    def resolve_tool(attempt: StepAttempt) -> str:
+        return attempt.step_name
+
+    @staticmethod
+    def resolve_summary(attempt: StepAttempt) -> str:
+        return str(attempt.verdict.get("summary", ""))
+
+    @staticmethod
+    def resolve_rule(attempt: StepAttempt) -> str:
+        return str(attempt.verdict.get("rule", ""))
+
+    @staticmethod
+    def resolve_error(attempt: StepAttempt) -> str | None:
+        return attempt.error.signature if attempt.error else None
+
+
+class WaitingOut(Schema):
+    """Why a job has not started."""
+
+    type: str
+    sentence: str
+
+
+class JobDetail(JobOut):
+    """One job with its document, its attempts and the reason for which it waits."""
+
+    spec: dict[str, Any] = Field(description="the document as it was submitted; values that look secret are masked")
+    paths: dict[str, str | None]
+    depends_on: list[str]
+    waiting: WaitingOut | None
+    attempts: list[AttemptOut]
+
+    @staticmethod
+    def resolve_spec(job: Job) -> dict[str, Any]:
+        return shown_spec(job.spec)
+
+    @staticmethod
+    def resolve_depends_on(job: Job) -> list[str]:
+        rows = job.dependencies.select_related("needs", "needs_workstream")
+        return [str(row.needs or f"workstream {row.needs_workstream}") for row in rows]
+
+    @staticmethod
+    def resolve_waiting(job: Job) -> Any:
+        return explain(job)
+
+    @staticmethod
+    def resolve_attempts(job: Job) -> Any:
+        return job.attempts.select_related("job", "error").order_by("number")
+
+
+class EventOut(Schema):
+    """One thing that happened."""
+
+    id: int
+    timestamp: datetime
+    event_type: str = Field(examples=["job.completed"])
+    actor: str
+    via: str = Field(description="the door by which a person or script came")
+    address: str | None = Field(description="where they came from; told to operators alone")
+    run_id: str | None
+    workstream_id: str
+    job_id: str | None
+    payload: dict[str, Any]
+
+    @staticmethod
+    def resolve_address(event: Event, context: Any) -> str | None:
+        request: HttpRequest | None = context.get("request") if context else None
+        actor = getattr(request, "auth", None)
+        return event.address if actor is not None and actor.may("operate") else None
+
+    @staticmethod
+    def resolve_workstream_id(event: Event) -> str:
+        return event.ws_id
+
+    @staticmethod
+    def resolve_job_id(event: Event) -> str | None:
+        found = event.payload_json.get("job_id")
+        return str(found) if found else None
+
+    @staticmethod
+    def resolve_payload(event: Event) -> dict[str, Any]:
+        return {name: value for name, value in event.payload_json.items() if name != "job_id"}

@@ -1,0 +1,135 @@
+"""Settings: what is the person's own, and what the server's operators have set, to read."""
+
+import platform
+import sqlite3
+import sys
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+import django
+from django.conf import settings as conf
+from django.http import HttpResponse
+from django.shortcuts import render, resolve_url
+
+from jobs import db
+from jobs.errors import Refused
+from jobs.models import ApiToken
+from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.htmx import done, refused
+from jobs.pages.shared.labels import duration, size
+from jobs.pages.shared.page_view import Visit, page
+from jobs.roles import TOKEN_SCOPES
+from jobs.services.accounts import tokens
+
+TABS = (
+    ("profile", "Profile"),
+    ("tokens", "API tokens"),
+    ("templates", "Templates"),
+    ("policies", "Policies"),
+    ("retention", "Retention"),
+    ("about", "About"),
+)
+LIVES = {"90": "In 90 days", "30": "In 30 days", "365": "In a year", "": "Never"}
+SOON = timedelta(days=14)
+
+
+@page()
+def settings(request: Visit, tab: str) -> HttpResponse:
+    if tab not in dict(TABS):  # "templates" has a page of its own
+        raise missing("page of settings", tab)
+    context: dict[str, Any] = {"tab": tab, "tabs": TABS, "scopes": sorted(request.actor.scopes)}
+    if tab == "tokens":
+        return _tokens(request, context)
+    if tab == "policies":
+        context["facts"] = policies()
+    if tab == "retention":
+        context["facts"] = [
+            ("Jobs, attempts and logs", f"kept for {conf.ENGINE_RETENTION_DAYS} days after their end"),
+            (
+                "Log of one attempt",
+                f"at most {size(conf.ENGINE_LOG_LIMIT_BYTES)}; of a longer one the head and the tail",
+            ),
+            ("Copy of a log for other web hosts", f"the first {size(conf.ENGINE_LOG_COPY_BYTES)}"),
+        ]
+    if tab == "about":
+        context["facts"] = about()
+    return render(request, f"settings/{tab if tab == 'profile' else 'facts'}.html", context)
+
+
+def policies() -> list[tuple[str, str]]:
+    """What the server's settings say; they are changed where it is started."""
+    limits = ", ".join(f"{name} {limit}" for name, limit in conf.ENGINE_TOOL_LIMITS.items())
+    return [
+        ("Jobs at once on a worker", str(conf.ENGINE_SLOTS)),
+        ("Limits of tools", limits or "none; operators may set them under Tools"),
+        ("Time limit without one in the job", duration(conf.ENGINE_TIMEOUT_S)),
+        ("Time to end after a cancel", duration(conf.ENGINE_CANCEL_GRACE_S)),
+        ("A lower priority overtakes after", f"{duration(conf.ENGINE_AGEING_S)} for each level"),
+        ("A tool's circuit opens after", f"{conf.ENGINE_CIRCUIT_FAILURES} failures of ours in a row"),
+        ("And is tried again after", duration(conf.ENGINE_CIRCUIT_OPEN_S)),
+        ("The shell tool", "is allowed" if conf.ENGINE_ALLOW_SHELL else "is switched off"),
+        ("Programs besides those of adapters", ", ".join(conf.ENGINE_EXECUTABLES) or "none"),
+        ("Directories in which jobs work", ", ".join(conf.ENGINE_ROOTS)),
+    ]
+
+
+def about() -> list[tuple[str, str]]:
+    vendor = db.connection().vendor
+    return [
+        ("Engine", version("engine-jobs")),
+        ("Python", sys.version.split()[0]),
+        ("Django", django.get_version()),
+        ("Queue", f"django-q2 {version('django-q2')}"),
+        ("Pages", f"django-htmx {version('django-htmx')}"),
+        ("Database", f"SQLite {sqlite3.sqlite_version}" if vendor == "sqlite" else vendor),
+        ("Node", conf.ENGINE_NODE),
+        ("System", f"{platform.system()} {platform.release()}"),
+    ]
+
+
+def _tokens(request: Visit, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
+    rows = list(ApiToken.objects.filter(user=request.actor.user, revoked_at=None)[:100])
+    for row in rows:
+        row.soon = row.expires_at is not None and row.expires_at < db.now() + SOON  # type: ignore[attr-defined]
+    scopes = [scope for scope in TOKEN_SCOPES if request.actor.may(scope)]
+    return render(
+        request,
+        "settings/tokens.html",
+        context | {"tokens": rows, "made": made, "scopes": scopes, "lives": LIVES},
+        status=status,
+    )
+
+
+@page("POST")
+def token_new(request: Visit) -> HttpResponse:
+    """Shows the token in the answer itself: it is never kept, so there is no page to redirect to."""
+    context: dict[str, Any] = {"tab": "tokens", "tabs": TABS}
+    days = request.POST.get("days", "90")
+    expires = db.now() + timedelta(days=int(days)) if days in LIVES and days else None
+    name = request.POST.get("name", "").strip()[:80]
+    scopes = [scope for scope in request.POST.getlist("scope") if request.actor.may(scope)]
+    if not name:
+        return _tokens(
+            request, context | {"fault": "Give it a name, so that you know later what it is for."}, status=422
+        )
+    try:
+        _, secret = tokens.create(request.actor.user, name, scopes, by=request.actor.name, expires_at=expires)
+    except Refused as refusal:
+        return _tokens(request, context | {"fault": refusal.message}, status=refusal.status)
+    answer = _tokens(request, context, made=secret)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page("POST")
+def token_revoke(request: Visit, pk: int) -> HttpResponse:
+    to = resolve_url("settings", tab="tokens")
+    token = ApiToken.objects.filter(user=request.actor.user, pk=pk).first()
+    if token is None:
+        raise missing("token", str(pk))
+    try:
+        tokens.revoke(token, by=request.actor.name)
+    except Refused as refusal:
+        return refused(request, refusal, to)
+    return done(request, f"{token.name} is revoked.", to)

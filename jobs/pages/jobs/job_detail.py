@@ -1,0 +1,227 @@
+"""The page of one job: head, attempts and tabs."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from hashlib import blake2s
+from typing import Any
+
+from django.db.models import Max
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+from django_htmx.http import ptag
+
+from jobs import db
+from jobs.models import Dependency, Event, Job, StepAttempt
+from jobs.pages.jobs import wait_reasons
+from jobs.pages.jobs.action_table import PRIMARY, allowed
+from jobs.pages.jobs.attempt_chart import draw, working_time
+from jobs.pages.jobs.job_list import took_s
+from jobs.pages.shared.ansi import render as render_line
+from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.policy_labels import in_words
+from jobs.services.reading.logs import open_log
+from jobs.states import ALIVE, AttemptStatus, JobStatus
+
+TAIL_LINES = 12
+TABS = ("summary", "log", "events", "json")
+HIDDEN = "(hidden)"
+_STATES = {*JobStatus.values, *AttemptStatus.values, "draining", "resolved", "muted"}
+UNHAPPY = (AttemptStatus.FAILED, AttemptStatus.TIMEOUT, AttemptStatus.LOST)
+
+
+def find_job(request: Visit, job_id: str) -> Job:
+    job = jobs_of(request.actor).select_related("workstream", "run").filter(job_id=job_id).first()
+    if job is None:
+        raise missing("job", job_id)
+    return job
+
+
+def attempts_of(job: Job) -> list[StepAttempt]:
+    return list(job.attempts.select_related("error").defer("carried").order_by("number"))
+
+
+def pick_attempt(request: Visit, attempts: Sequence[StepAttempt]) -> StepAttempt | None:
+    """The attempt that the address names, else the latest."""
+    wanted = request.GET.get("attempt", "")
+    if not attempts:
+        return None
+    return next((a for a in attempts if str(a.number) == wanted), attempts[-1])
+
+
+def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str) -> dict[str, Any]:
+    """What every tab shows above its content, and the poll sends again."""
+    chain = list(dict.fromkeys([job.spec.get("tool", job.tool), *(a.step_name for a in attempts), job.tool]))
+    verbs = allowed(job, request.actor)
+    primary, picked = PRIMARY.get(JobStatus(job.status), ""), pick_attempt(request, attempts)
+    at = attempts.index(picked) if picked else 0
+    return {
+        "job": job,
+        "attempts": attempts,
+        "tab": tab,
+        "chain": chain,
+        "verbs": verbs,
+        "primary": primary if any(v.name == primary for v in verbs) else "",
+        "gantt": draw(job, attempts, db.now(), fold=request.GET.get("attempts") != "all"),
+        "worked_s": working_time(attempts).total_seconds(),
+        "took_s": took_s(job),
+        "latest": attempts[-1] if attempts else None,
+        "picked": picked,
+        "before": attempts[at - 1] if at else None,
+        "after": attempts[at + 1] if at + 1 < len(attempts) else None,
+        "event_count": job.events.count(),
+        "may_submit": request.actor.may("submit"),
+        "may_review": request.actor.may_do("review", job),
+        # A held or quarantined job waits for a person, not for a clock: nothing to poll often, but it may move.
+        "live": not job.is_final,
+    }
+
+
+@page()
+def summary(request: Visit, job_id: str) -> HttpResponse:
+    job = find_job(request, job_id)
+    attempts = attempts_of(job)
+    return render(request, "jobs/job.html", head_of(request, job, attempts, "summary") | summary_of(job, attempts))
+
+
+def summary_of(job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
+    latest = attempts[-1] if attempts else None
+    bad = _cards([attempt for attempt in attempts if attempt.status in UNHAPPY])
+    waiting = job.status in (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RETRYING)
+    needs = Dependency.objects.filter(job=job).select_related("needs", "needs_workstream")[:20]
+    wanted_by = Dependency.objects.filter(needs=job).select_related("job")[:20]
+    metadata = job.metadata
+    return {
+        "latest": latest,
+        "why": wait_reasons.tell([job]).get(job.pk, "") if waiting else "",
+        "tail": _tail(job, latest),
+        "cards": bad[:3],
+        "needs": needs,
+        "wanted_by": wanted_by,
+        "metadata": metadata,
+        "command": _command(job, latest),
+        "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
+        "env_names": sorted(job.spec.get("env") or {}),
+    }
+
+
+def _tail(job: Job, latest: StepAttempt | None) -> list[tuple[int, SafeString]]:
+    if latest is None or job.status not in ALIVE:
+        return []
+    return [(line.number, render_line(line.raw[:2000])) for line in open_log(latest).tail(TAIL_LINES)]
+
+
+def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:
+    """The latest of each kind of failure, newest first; `same` lists the earlier attempts that failed alike."""
+    kinds: dict[Any, StepAttempt] = {}
+    for attempt in reversed(bad):
+        kind = attempt.error_id or (attempt.reason, attempt.verdict.get("summary"))
+        first = kinds.setdefault(kind, attempt)
+        if first is attempt:
+            attempt.same = []  # type: ignore[attr-defined]
+        else:
+            first.same.append(attempt.number)  # type: ignore[attr-defined]
+    return list(kinds.values())
+
+
+def _command(job: Job, latest: StepAttempt | None) -> str:
+    """The command as a person would type it, an argument a line where it is long."""
+    command = job.next_command or job.spec.get("command") or {}
+    argv = latest.command if latest and latest.command else [command.get("exe", ""), *command.get("args", [])]
+    words = [shlex.quote(str(word)) for word in argv]
+    one_line = " ".join(words)
+    return one_line if len(one_line) <= 36 else " \\\n  ".join(words)
+
+
+def _head_tag(request: Visit, job_id: str) -> str:
+    job = find_job(request, job_id)
+    attempts = attempts_of(job)
+    latest = attempts[-1] if attempts else None
+    events = job.events.aggregate(last=Max("pk"))["last"]
+    drawn = draw(job, attempts, db.now()).drawn
+    size = latest.log_bytes if latest and request.GET.get("tab") == "summary" else 0
+    request.polled = (job, attempts)
+    said = f"{job.version} {events} {drawn} {size} {len(attempts)} {latest.status if latest else ''}"
+    return blake2s(said.encode(), digest_size=9).hexdigest()
+
+
+@page(part=True)
+@ptag(_head_tag)
+def head(request: Visit, job_id: str) -> HttpResponse:
+    job, attempts = request.polled
+    return render_head(request, job, attempts)
+
+
+def render_head(request: Visit, job: Job, attempts: Sequence[StepAttempt], status: int = 200) -> HttpResponse:
+    """The head for a poll or after an action; on the summary tab its content comes along."""
+    tab = request.GET.get("tab") or request.POST.get("tab", "summary")
+    context = head_of(request, job, attempts, tab if tab in TABS else "summary")
+    if tab == "summary":
+        context |= summary_of(job, attempts)
+    return render(request, "jobs/_head_poll.html", context, status=status)
+
+
+@page()
+def events(request: Visit, job_id: str) -> HttpResponse:
+    job = find_job(request, job_id)
+    every = request.GET.get("kind") == "all"
+    rows = job.events.order_by("-pk")
+    if not every:
+        rows = rows.filter(payload_json__has_key="new") | rows.filter(event_type="job.submitted")
+    return render(
+        request,
+        "jobs/events.html",
+        head_of(request, job, attempts_of(job), "events")
+        | {"rows": [tell_event(event) for event in rows[:200]], "every": every},
+    )
+
+
+def tell_event(event: Event) -> Event:
+    """The event with its state and one sentence of its payload."""
+    said = event.payload_json
+    state = str(said.get("new", "")) or event.event_type.partition(".")[2]
+    state = "queued" if state == "submitted" else state
+    event.state = state if state in _STATES else "info"  # type: ignore[attr-defined]
+    hidden = ("job_id", "old", "new")
+    subject = next(
+        (said[key] for key in ("tool", "worker", "queue", "token", "secret", "message") if said.get(key)), ""
+    )
+    event.subject = str(subject or event.ws_id or "Engine")[:120]  # type: ignore[attr-defined]
+    event.details = ", ".join(  # type: ignore[attr-defined]
+        f"{key.replace('_', ' ')} {value}"
+        for key, value in said.items()
+        if key not in hidden and value not in ("", None, [], {}) and not isinstance(value, dict)
+    )[:300]
+    return event
+
+
+@page()
+def as_json(request: Visit, job_id: str) -> HttpResponse:
+    job = find_job(request, job_id)
+    attempts = attempts_of(job)
+    part = request.GET.get("part", "job")
+    document: Any = shown(job)
+    if part == "result":
+        document = [attempt.result_json for attempt in attempts]
+    elif part == "verdict":
+        document = [
+            {"attempt": a.number, "tool": a.step_name, "status": a.status, "reason": a.reason, **a.verdict}
+            for a in attempts
+        ]
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    if request.GET.get("download"):
+        answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="{job.job_id}.json"'
+        return answer
+    return render(request, "jobs/json.html", head_of(request, job, attempts, "json") | {"text": text, "part": part})
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """The document as submitted; values of the environment never reach a page."""
+    spec: dict[str, Any] = job.spec
+    env = spec.get("env")
+    if not isinstance(env, dict):
+        return spec
+    return {**spec, "env": {name: HIDDEN if isinstance(value, str) else value for name, value in env.items()}}

@@ -1,0 +1,207 @@
+"""The list of jobs: filters, keyset pages, and the poll that keeps rows fresh in place."""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2s
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import F
+from django.db.models.fields.json import KT
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django_htmx.http import ptag
+
+from adapters import registry
+from jobs.access import Actor
+from jobs.models import Job
+from jobs.models.job import JobQuerySet
+from jobs.pages.jobs import saved_views, wait_reasons
+from jobs.pages.jobs.filters import LABELS, SINCE, TABS, Filters
+from jobs.pages.shared import context_processors
+from jobs.pages.shared.counting import count_all, shown
+from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.policy_labels import most_attempts
+from jobs.states import FINAL
+
+LIVE_CAP = 20_000  # jobs that are looked at to count a state which empties itself
+PAGE = 50
+NEW_CAP = 99
+UNCOUNTED = ("Completed", "Cancelled")
+
+
+def rows_of(jobs: JobQuerySet) -> JobQuerySet:
+    return jobs.for_list().annotate(first_tool=KT("spec__tool"), retry_policy=F("spec__metadata__retry_policy"))
+
+
+@page()
+def jobs(request: Visit) -> HttpResponse:
+    filters = Filters.read(request.GET, request.actor.name)
+    return render(request, "jobs/list.html", _page(request, filters) | saved_views.menu(request))
+
+
+def _page(request: Visit, filters: Filters) -> dict[str, Any]:
+    matching = filters.apply(jobs_of(request.actor))
+    rows, newer, older = _keyset(rows_of(matching), request.GET, oldest=filters.sort == "oldest")
+    tabs = _tabs(request, filters)
+    at_top = not request.GET.get("before") and not request.GET.get("after") and not filters.sort
+    return {
+        "rows": decorate(rows),
+        "newer": newer,
+        "older": older,
+        "filters": filters,
+        "tabs": tabs,
+        "menus": _menus(filters, request.actor, rows),
+        "matching": next((t["count"] for t in tabs if t["current"]), ""),
+        "poll": _poll_url(request.GET, rows, newest=rows[0].pk if rows and at_top else None),
+        "nearly": _nearly(filters, request.actor) if not rows else None,
+        "any": bool(rows) or jobs_of(request.actor).exists(),
+    }
+
+
+def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
+    rows = list(jobs)
+    told = wait_reasons.tell(rows)
+    for job in rows:
+        job.why = told.get(job.pk, "")  # type: ignore[attr-defined]
+        job.most = most_attempts(getattr(job, "retry_policy", None))  # type: ignore[attr-defined]
+        job.took_s = took_s(job)  # type: ignore[attr-defined]
+    return rows
+
+
+def took_s(job: Job) -> float | None:
+    return (job.finished_at - (job.started_at or job.created_at)).total_seconds() if job.finished_at else None
+
+
+def _keyset(jobs: JobQuerySet, params: QueryDict, *, oldest: bool) -> tuple[list[Job], int | None, int | None]:
+    """One page, and the cursors of its neighbours: the key of a row is cheap at any depth, an offset is not."""
+    before, after = _number(params.get("before")), _number(params.get("after"))
+    up = ("pk__lt", "pk") if oldest else ("pk__gt", "-pk")
+    down = "pk__gt" if oldest else "pk__lt"
+    if after is not None:
+        found = list(jobs.filter(**{up[0]: after}).order_by("-pk" if oldest else "pk")[: PAGE + 1])
+        more = len(found) > PAGE
+        page = found[:PAGE][::-1]
+        return page, page[0].pk if more and page else None, page[-1].pk if page else None
+    if before is not None:
+        jobs = jobs.filter(**{down: before})
+    found = list(jobs.order_by(up[1])[: PAGE + 1])
+    page = found[:PAGE]
+    newer = page[0].pk if before is not None and page else None
+    return page, newer, page[-1].pk if len(found) > PAGE else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
+    """Status tabs with counts. States that empty themselves are counted from their own few rows, whatever the filter."""
+    base = filters.without("status").apply(jobs_of(request.actor))
+    wanted: dict[str, Any] = context_processors.wanted(request.actor)  # one query for these and the tabs
+    for name, states in TABS:
+        if name not in ("Failed", *UNCOUNTED):
+            few = Job.objects.filter(status__in=states).order_by().values("pk")[:LIVE_CAP]
+            wanted[name] = base.filter(pk__in=few)
+    if not filters.q:
+        wanted["All"] = base
+    if not filters.applied:  # else it would read all that the filter lets through
+        wanted["Failed"] = base.filter(status__in=dict(TABS)["Failed"])
+    counts, current = count_all(wanted), filters.tab()
+    request.counted = counts
+    tabs: list[dict[str, Any]] = [{"name": "All", "states": None, "count": "", "current": current == "All"}]
+    tabs += [{"name": n, "states": s, "count": "", "current": current == n} for n, s in TABS]
+    for tab in tabs:
+        number = counts.get(str(tab["name"]))
+        tab["count"] = "" if number is None else shown(number)
+    return [tab for tab in tabs if tab["name"] != "Quarantined" or counts.get("Quarantined") or tab["current"]]
+
+
+def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[dict[str, Any]]:
+    runs = actor.runs().order_by("-pk").values_list("run_id", flat=True)[:10]
+    people = sorted({job.submitted_by for job in rows} - {""})[:12]
+    choices: dict[str, Sequence[str]] = {
+        "tool": sorted(registry.adapters()),
+        "run": list(runs),
+        "submitter": ["me", *people],
+        "ws": filters.ws,
+    }
+    menus: list[dict[str, Any]] = []
+    for key in ("tool", "run", "ws", "submitter"):
+        chosen = getattr(filters, key)
+        names = list(dict.fromkeys([*chosen, *choices[key]]))
+        options = [(name, name in chosen, _toggled(chosen, name)) for name in names]
+        if options:
+            menus.append({"key": key, "label": filters.words(key), "on": bool(chosen), "options": options})
+    spans = [(label, key == filters.since, "" if key == filters.since else key) for key, label in SINCE.items()]
+    menus.append({"key": "since", "label": filters.words("since"), "on": bool(filters.since), "options": spans})
+    return menus
+
+
+def _toggled(chosen: tuple[str, ...], name: str) -> list[str]:
+    return [one for one in chosen if one != name] if name in chosen else [*chosen, name]
+
+
+def _nearly(filters: Filters, actor: Actor) -> dict[str, Any] | None:
+    """For a list without a match: how many match without the last filter."""
+    keys = filters.applied or (["status"] if filters.status else [])
+    if not keys:
+        return None
+    rest = filters.without(keys[-1])
+    count = count_all({"n": rest.apply(jobs_of(actor))})["n"]
+    return {
+        "key": keys[-1],
+        "label": LABELS[keys[-1]].lower(),
+        "count": shown(count),
+        "names": [filters.words(key) for key in keys],
+    }
+
+
+def _poll_url(params: QueryDict, rows: Sequence[Job], newest: int | None) -> str:
+    """The rows on screen that can still change, each with the version shown: the server sends only what is newer."""
+    parts = _filter_pairs(params) + [("id", f"{job.pk}.{job.version}") for job in rows if job.status not in FINAL]
+    if newest is not None:
+        parts.append(("newest", str(newest)))
+    return urlencode(parts)
+
+
+def _filter_pairs(params: QueryDict) -> list[tuple[str, str]]:
+    return [(key, value) for key in LABELS for value in params.getlist(key)]
+
+
+def _poll_tag(request: Visit) -> str:
+    """Runs before the view and leaves what it read for it: two small looks while nothing changed."""
+    known = dict(filter(None, map(_id, request.GET.getlist("id")[:PAGE])))
+    shown = jobs_of(request.actor).filter(pk__in=list(known)).order_by("-pk")
+    seen = list(shown.only("pk", "version", "status")) if known else []
+    newest, fresh = _number(request.GET.get("newest")), 0
+    if newest is not None:
+        filters = Filters.read(request.GET, request.actor.name)
+        fresh = count_all({"n": filters.apply(jobs_of(request.actor).filter(pk__gt=newest))}, NEW_CAP)["n"]
+    request.polled = (seen, known, fresh)
+    said = ",".join(f"{job.pk}.{job.version}" for job in seen) + f"+{fresh}"
+    return blake2s(said.encode(), digest_size=9).hexdigest()
+
+
+def _id(text: str) -> tuple[int, int] | None:
+    pk, _, version = text.partition(".")
+    return (int(pk), int(version)) if pk.isdecimal() and version.isdecimal() and len(text) < 30 else None
+
+
+@page(part=True)
+@ptag(_poll_tag)
+def rows(request: Visit) -> HttpResponse:
+    seen, known, fresh = request.polled
+    stale = [job.pk for job in seen if job.version != known.get(job.pk)]
+    changed = decorate(rows_of(jobs_of(request.actor).filter(pk__in=stale)).order_by("-pk")) if stale else []
+    newest = _number(request.GET.get("newest"))
+    return render(
+        request,
+        "jobs/_poll.html",
+        {
+            "rows": changed,
+            "fresh": fresh,
+            "poll": _poll_url(request.GET, seen, newest),
+            "cap": NEW_CAP,
+            "list_query": urlencode(_filter_pairs(request.GET)),
+        },
+    )

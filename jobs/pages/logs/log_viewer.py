@@ -1,0 +1,251 @@
+"""The log of an attempt in windows of lines: the page, the pieces it loads, the search, the raw file."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django_htmx.http import ptag
+
+from jobs.models import Job, StepAttempt
+from jobs.pages.jobs.attempt_chart import percent
+from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, pick_attempt
+from jobs.pages.shared.ansi import render as render_line
+from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.page_view import Visit, page
+from jobs.services.reading.logs import Log, note_watched, open_log
+
+WINDOW = 400
+BEFORE_LINE = 120  # lines shown above one that is linked to
+HITS = 200
+PLAIN_S, REGEX_S = 0.8, 0.2
+PIECE = 1 << 17
+BYTES_OF_LINE = 4096
+
+
+@dataclass(frozen=True)
+class Shown:
+    number: int
+    time: str
+    html: SafeString
+    cut: bool
+    error: bool
+
+
+def show_lines(log: Log, first: int, count: int, errors: Sequence[int] = ()) -> list[Shown]:
+    wrong = frozenset(errors)
+    return [
+        Shown(line.number, clock(line.time), render_line(line.raw[:BYTES_OF_LINE]), line.cut, line.number in wrong)
+        for line in log.lines(first, count)
+    ]
+
+
+def clock(moment: float | None) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S.%f}"[:-3] if moment else ""
+
+
+def number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else default
+
+
+@page()
+def log(request: Visit, job_id: str) -> HttpResponse:
+    job = find_job(request, job_id)
+    attempts = attempts_of(job)
+    attempt = pick_attempt(request, attempts)
+    context = head_of(request, job, attempts, "log")
+    if attempt is not None:
+        context |= window_of(request, job, attempt)
+    return render(request, "jobs/log.html", context)
+
+
+def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
+    log = open_log(attempt)
+    alive, total = attempt.completed_at is None, log.lines_total
+    whole = log.lines_whole if alive else total
+    first = first_of(request, whole)
+    errors = log.errors()
+    lines = show_lines(log, first, min(WINDOW, max(0, whole - first + 1)), errors)
+    last = lines[-1].number if lines else first - 1
+    if alive:
+        note_watched(attempt)
+    question = request.GET.get("q", "").strip()[:200]
+    return {
+        "attempt": attempt,
+        "log": log,
+        "lines": lines,
+        "first": first,
+        "last": last,
+        "total": whole,
+        "errors": errors,
+        "q": question,
+        "found": search(log, question) if question else None,
+        "alive": alive,
+        "tailing": alive and last >= whole,
+        "streams": isinstance(request, ASGIRequest) and streams_on(),
+        "marks": [(n, percent((n - 1) / max(1, total))) for n in errors],
+        "parts": part_url(job, attempt),
+        "window": (percent((first - 1) / max(1, total)), percent(max(0.004, len(lines) / max(1, total)))),
+        "earlier": max(1, first - WINDOW),
+        "later": last + 1,
+    }
+
+
+def streams_on() -> bool:
+    return bool(settings.ENGINE_STREAMS)
+
+
+def part_url(job: Job, attempt: StepAttempt) -> str:
+    return f"{reverse('job-log-part', args=[job.job_id])}?attempt={attempt.number}"
+
+
+def first_of(request: Visit, total: int) -> int:
+    """The first line of the window: asked for, around a line, or the end."""
+    last_window = max(1, total - WINDOW + 1)
+    if request.GET.get("line"):
+        return max(1, min(number(request.GET["line"], 1) - BEFORE_LINE, last_window))
+    return max(1, min(number(request.GET.get("from"), last_window), max(1, total)))
+
+
+def search(log: Log, question: str) -> dict[str, Any]:
+    """Hits in the whole log; `/…/` is a regular expression."""
+    regex = len(question) > 2 and question.startswith("/") and question.endswith("/")
+    pattern = question[1:-1] if regex else question
+    try:
+        found = log.search(pattern, regex, HITS, REGEX_S if regex else PLAIN_S)
+    except ValueError as fault:
+        return {"fault": str(fault)}
+    hits = [(hit.number, render_line(hit.text[:200].encode())) for hit in found.hits]
+    return {"total": found.total, "hits": hits, "complete": found.complete}
+
+
+def _part_tag(request: Visit, job_id: str) -> str | None:
+    """Only the poll for new lines has a tag; a window of old lines never changes and is asked for once."""
+    if not request.GET.get("poll"):
+        return None
+    attempt = _attempt(request, job_id)
+    log = open_log(attempt)
+    request.polled = (attempt, log)
+    return f"{log.size}.{attempt.status}"
+
+
+def _attempt(request: Visit, job_id: str) -> StepAttempt:
+    job = find_job(request, job_id)
+    attempt = pick_attempt(request, attempts_of(job))
+    if attempt is None:
+        raise missing("attempt", job_id)
+    attempt.job = job
+    return attempt
+
+
+@page(part=True)
+@ptag(_part_tag)
+def part(request: Visit, job_id: str) -> HttpResponse:
+    """A block of lines. `edge`: top or bottom carries the control for more; `rows` fills a gap in the stream."""
+    attempt = request.polled[0] if request.GET.get("poll") else _attempt(request, job_id)
+    log = open_log(attempt)
+    alive = attempt.completed_at is None
+    whole = log.lines_whole if alive else log.lines_total
+    first = max(1, number(request.GET.get("from"), 1))
+    to = min(number(request.GET.get("to"), whole), whole)
+    lines = show_lines(log, first, max(0, min(WINDOW, to - first + 1)), log.errors())
+    last = lines[-1].number if lines else first - 1
+    if alive:
+        note_watched(attempt)
+    template = "jobs/_log_poll.html" if request.GET.get("poll") else "jobs/_log_part.html"
+    return render(
+        request,
+        template,
+        {
+            "lines": lines,
+            "edge": request.GET.get("edge", ""),
+            "rows": request.GET.get("rows"),
+            "first": first,
+            "last": last,
+            "to": to,
+            "missing": to - last,
+            "total": whole,
+            "earlier": max(1, first - WINDOW),
+            "later": last + 1,
+            "alive": alive,
+            "parts": part_url(attempt.job, attempt),
+            "job": attempt.job,
+            "attempt": attempt,
+        },
+    )
+
+
+@page()
+def raw(request: Visit, job_id: str) -> HttpResponseBase:
+    """The log as it was written. The file on this host answers ranges; a copy is sent whole."""
+    attempt = _attempt(request, job_id)
+    log = open_log(attempt)
+    name = f"{job_id}-{attempt.number}.log".replace(":", "_")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-cache",
+        "Content-Encoding": "identity",
+    }
+    start, end, status = 0, log.size, 200
+    if log.local:
+        headers["Accept-Ranges"] = "bytes"
+        found = _range(request.headers.get("Range", ""), log.size)
+        if found == "unsatisfiable":
+            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{log.size}"})
+        if isinstance(found, tuple):
+            start, end, status = *found, 206
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{log.size}"
+    headers["Content-Length"] = str(end - start)
+    pieces = log.raw(start, end, PIECE)
+    body = _from_thread(pieces) if isinstance(request, ASGIRequest) else pieces
+    return StreamingHttpResponse(body, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, read beside the event loop: a slow disk must not hold other visitors up."""
+    take = sync_to_async(lambda: next(pieces, b""))
+    while data := await take():
+        yield data
+
+
+def _range(header: str, size: int) -> tuple[int, int] | str | None:
+    """(start, end) of a single byte range; None to send everything."""
+    match = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header.strip())
+    if not match or not any(match.groups()):
+        return None
+    first, last = match.groups()
+    if not first:
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+    return (start, end) if start < end else "unsatisfiable"
+
+
+@page()
+def go(request: Visit, job_id: str) -> HttpResponse:
+    """Go to line, without script."""
+    line = number(request.GET.get("line"), 1)
+    attempt = number(request.GET.get("attempt"), 0)
+    chosen = f"attempt={attempt}&" if attempt else ""
+    return HttpResponseRedirect(f"{reverse('job-log', args=[job_id])}?{chosen}line={line}#L{line}")
+
+
+def rows_html(lines: Sequence[Shown]) -> Iterator[str]:
+    """The same markup as the template's, for the stream."""
+    for line in lines:
+        css = ' class="e"' if line.error else ""
+        time = f"<time>{line.time}</time>" if line.time else ""
+        yield (
+            f'<li id="L{line.number}"{css}><a href="#L{line.number}">{line.number}</a>{time}'
+            f"<code>{line.html}</code></li>"
+        )

@@ -1,0 +1,219 @@
+"""Runs and workstreams: the list, the radar board, the graph, the timeline, the report."""
+
+from hashlib import blake2s
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import render, resolve_url
+from django_htmx.http import ptag
+
+from jobs import db
+from jobs.errors import Refused
+from jobs.models import Job, Run, Workstream
+from jobs.pages.jobs.job_detail import tell_event
+from jobs.pages.jobs.job_list import _number, decorate, rows_of
+from jobs.pages.runs.dependency_graph import draw as draw_graph
+from jobs.pages.runs.run_board import MOST_JOBS, Card, cards_of, jobs_of_run, lanes, lanes_of_runs, tally
+from jobs.pages.runs.timeline import draw as draw_timeline
+from jobs.pages.shared.charts import segments
+from jobs.pages.shared.counting import count_all, shown
+from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.htmx import done, refused
+from jobs.pages.shared.page_view import Visit, page
+from jobs.services.operations import controls
+from jobs.states import RunStatus
+
+PAGE = 30
+ACTIVE = (RunStatus.PENDING, RunStatus.RUNNING)
+TABS = ("radar", "graph", "timeline")
+
+
+@page()
+def runs(request: Visit) -> HttpResponse:
+    state, question = request.GET.get("state", ""), request.GET.get("q", "").strip()[:200]
+    rows = every = request.actor.runs()
+    if state == "active":
+        rows = rows.filter(status__in=ACTIVE)
+    elif state in RunStatus.values:
+        rows = rows.filter(status=state)
+    if question:
+        rows = rows.filter(
+            Q(run_id__icontains=question) | Q(title__icontains=question) | Q(workstreams__ws_id__icontains=question)
+        ).distinct()
+    before = _number(request.GET.get("before"))
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.order_by("-pk")[: PAGE + 1])
+    shown_rows = found[:PAGE]
+    states = lanes_of_runs(request.actor.jobs(), [run.run_id for run in shown_rows])
+    for run in shown_rows:
+        parts, run.said = tally(states.get(run.run_id, []))  # type: ignore[attr-defined]
+        run.bar = segments(parts)  # type: ignore[attr-defined]
+        run.took_s = took(run)  # type: ignore[attr-defined]
+    counts = count_all({"active": every.filter(status__in=ACTIVE)})
+    return render(
+        request,
+        "runs/list.html",
+        {
+            "rows": shown_rows,
+            "older": shown_rows[-1].pk if len(found) > PAGE else None,
+            "newer": None,
+            "state": state,
+            "q": question,
+            "active": shown(counts["active"]),
+            "any": bool(found) or every.exists(),
+        },
+    )
+
+
+def took(run: Run) -> float | None:
+    if run.started_at is None:
+        return None
+    return ((run.completed_at or db.now()) - run.started_at).total_seconds()
+
+
+def find_run(request: Visit, run_id: str) -> Run:
+    run = request.actor.runs().filter(run_id=run_id).first()
+    if run is None:
+        raise missing("run", run_id)
+    return run
+
+
+def _context(request: Visit, run: Run, tab: str) -> dict[str, Any]:
+    jobs = jobs_of_run(request.actor.jobs(), run)
+    cards = cards_of(run, jobs)
+    parts, said = tally(card.lane for card in cards.values())
+    return {
+        "run": run,
+        "tab": tab,
+        "cards": cards,
+        "jobs": jobs,
+        "bar": segments(parts),
+        "said": said,
+        "live": run.status in ACTIVE,
+        "took_s": took(run),
+        "may_operate": request.actor.may("operate"),
+    }
+
+
+@page()
+def run(request: Visit, run_id: str) -> HttpResponse:
+    found = find_run(request, run_id)
+    context = _context(request, found, "radar")
+    latest = request.actor.events().filter(run=found).select_related("job").defer("job__spec").order_by("-pk")[:8]
+    return render(
+        request,
+        "runs/radar.html",
+        context | {"lanes": lanes(context["cards"]), "latest": [tell_event(event) for event in latest]},
+    )
+
+
+def _radar_tag(request: Visit, run_id: str, **_: str) -> str:
+    found = find_run(request, run_id)
+    request.polled = found
+    said = [
+        *request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")[:MOST_JOBS],
+        found.status,
+    ]
+    return blake2s(repr(said).encode(), digest_size=9).hexdigest()
+
+
+def _timeline_tag(request: Visit, run_id: str) -> str:
+    request.polled = _timeline(request, find_run(request, run_id))
+    said = [*((job.pk, job.version) for job in request.polled["jobs"]), request.polled["timeline"].drawn]
+    return blake2s(repr(said).encode(), digest_size=9).hexdigest()
+
+
+@page(part=True)
+@ptag(_timeline_tag)
+def timeline_part(request: Visit, run_id: str) -> HttpResponse:
+    return render(request, "runs/_timeline.html", request.polled)
+
+
+@page(part=True)
+@ptag(_radar_tag)
+def radar(request: Visit, run_id: str) -> HttpResponse:
+    context = _context(request, request.polled, "radar")
+    return render(request, "runs/_radar.html", context | {"lanes": lanes(context["cards"])})
+
+
+@page()
+def graph(request: Visit, run_id: str) -> HttpResponse:
+    context = _context(request, find_run(request, run_id), "graph")
+    cards: dict[int, Card] = context["cards"]
+    table = [
+        {
+            "card": card,
+            "needs": [cards[pk].name for pk in sorted(card.needs)],
+            "wanted_by": [cards[pk].name for pk in sorted(card.wanted_by)],
+        }
+        for card in cards.values()
+    ]
+    return render(request, "runs/graph.html", context | {"drawing": draw_graph(cards), "table": table})
+
+
+@page()
+def timeline(request: Visit, run_id: str) -> HttpResponse:
+    return render(request, "runs/timeline.html", _timeline(request, find_run(request, run_id)))
+
+
+def _timeline(request: Visit, found: Run) -> dict[str, Any]:
+    context = _context(request, found, "timeline")
+    attempts = list(
+        request.actor.attempts()
+        .filter(run=found)
+        .select_related("job")
+        .only("status", "started_at", "completed_at", "job__workstream_id")
+        .order_by("started_at")[:2000]
+    )
+    return context | {"timeline": draw_timeline(found, context["cards"], attempts)}
+
+
+@page()
+def report(request: Visit, run_id: str) -> HttpResponse:
+    """The run on one page, made to be printed."""
+    context = _context(request, find_run(request, run_id), "report")
+    for job in context["jobs"]:
+        job.took_s = (job.finished_at - (job.started_at or job.created_at)).total_seconds() if job.finished_at else None
+    return render(request, "runs/report.html", context)
+
+
+@page()
+def workstream(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
+    stream = _stream(request, run_id, ws_id)
+    jobs: list[Job] = list(rows_of(request.actor.jobs().filter(workstream=stream)).order_by("-pk")[:100])
+    elsewhere = request.actor.workstreams().filter(ws_id=ws_id).exclude(pk=stream.pk).select_related("run")[:10]
+    return render(
+        request,
+        "runs/workstream.html",
+        {
+            "stream": stream,
+            "run": stream.run,
+            "rows": decorate(jobs),
+            "elsewhere": elsewhere,
+            "may_operate": request.actor.may("operate"),
+            "done": sum(job.status == "completed" for job in jobs),
+        },
+    )
+
+
+def _stream(request: Visit, run_id: str, ws_id: str) -> Workstream:
+    found = request.actor.workstreams().select_related("run").filter(run_id=run_id, ws_id=ws_id).first()
+    if found is None:
+        raise missing("workstream", ws_id)
+    return found
+
+
+@page("POST", scope="operate")
+def lock(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
+    """Lock or unlock: a locked workstream takes no new jobs."""
+    stream, to = _stream(request, run_id, ws_id), resolve_url("workstream", run_id=run_id, ws_id=ws_id)
+    try:
+        if request.POST.get("do") == "unlock":
+            controls.unlock_workstream(stream, by=request.actor.name)
+            return done(request, f"{ws_id} takes jobs again.", to)
+        controls.lock_workstream(stream, by=request.actor.name, reason=request.POST.get("reason", "")[:200])
+    except Refused as refusal:
+        return refused(request, refusal, to)
+    return done(request, f"{ws_id} is locked.", to)

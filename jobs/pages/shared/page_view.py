@@ -1,0 +1,67 @@
+"""The door of every page: who comes in, what they may see, and what a refusal looks like."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.shortcuts import render, resolve_url
+from django_htmx.http import HttpResponseClientRedirect
+
+from jobs.access import Actor, actor_of
+from jobs.errors import NotAllowed, NotFound
+from jobs.models.job import JobQuerySet
+from jobs.pages.shared import error_pages
+
+
+class Visit(HttpRequest):
+    """A request that came through the door."""
+
+    actor: Actor
+    polled: Any
+    counted: dict[str, int]
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(*methods: str, scope: str = "read", part: bool = False) -> Callable[[View], View]:
+    """Let in who may `scope`; GET unless told otherwise. `part`: a piece for polling, never kept by a cache."""
+    allowed = methods or ("GET", "HEAD")
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(allowed)
+            if not request.user.is_authenticated:
+                return _to_login(request, part)
+            visit = cast(Visit, request)
+            visit.actor = actor_of(request)
+            try:
+                visit.actor.require(scope)
+                response = view(visit, *args, **kwargs)
+            except NotFound as refusal:
+                raise error_pages.missing("", refusal.message) from None
+            except NotAllowed as refusal:
+                return render(request, "403.html", {"layout": "bare.html", "why": refusal.message}, status=403)
+            if part:
+                response["Cache-Control"] = "no-store"
+            return response
+
+        return inner
+
+    return wrap
+
+
+def _to_login(request: HttpRequest, part: bool) -> HttpResponse:
+    """A part cannot show the login page in its place: it sends the whole browser there."""
+    if part or request.headers.get("HX-Request"):
+        return HttpResponseClientRedirect(resolve_url("login"))
+    return redirect_to_login(request.get_full_path())
+
+
+def jobs_of(actor: Actor) -> JobQuerySet:
+    return actor.jobs()

@@ -1,0 +1,24 @@
+"""A retry policy in one line: `2 × aider, then codex, then claude`."""
+
+from typing import Any
+
+from jobs.services.outcome.retry_policy import Policy
+
+
+def in_words(tool: str, value: Any) -> str:
+    if value is None:
+        return "no retry"
+    policy = Policy.parse(value)
+    tries = 1 + max((rule.times for rule in policy.rules), default=0)
+    words = [f"{tries} × {tool}" if tries > 1 else tool, *policy.ladder]
+    if tries == 1 and not policy.ladder:
+        return "no retry"
+    return ", then ".join(words)
+
+
+def most_attempts(value: Any) -> int | None:
+    """How often the work may be tried in all: each rung of the ladder once and again as its rules say. None: no bound."""
+    policy = Policy.parse(value)
+    if not policy.rules and not policy.ladder:
+        return None
+    return (1 + sum(rule.times for rule in policy.rules)) * (1 + len(policy.ladder))

@@ -1,0 +1,30 @@
+"""The one place where an event is written. Callers do it in the transaction of the change it tells of."""
+
+from typing import Any
+
+from jobs import audit
+from jobs.models import Event, Job
+from jobs.services.core.sanitize import storable
+
+
+def record(
+    event_type: str,
+    *,
+    job: Job | None = None,
+    run_id: str | None = None,
+    ws_id: str = "",
+    by: str = "engine",
+    **payload: Any,
+) -> Event:
+    """Append what happened. Values of secrets never belong in `payload`."""
+    caller = audit.current()
+    return Event.objects.create(
+        event_type=event_type,
+        via=caller.via,
+        address=caller.address,
+        job=job,
+        run_id=run_id or (job.run_id if job else None),
+        ws_id=ws_id or (job.workstream.ws_id if job else ""),
+        actor=by,
+        payload_json=storable({**({"job_id": job.job_id} if job else {}), **payload}),
+    )

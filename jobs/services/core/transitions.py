@@ -1,0 +1,156 @@
+"""`move`: the only way a job changes state. One conditional update, one event, and what follows from it, in one transaction."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+from jobs import db
+from jobs.errors import WrongState
+from jobs.models import Dependency, Job, Run, Workstream
+from jobs.queue.wake import wake
+from jobs.services.core import events
+from jobs.states import FINAL, NEXT, JobStatus, RunStatus
+
+FAILURES = tuple(status for status in FINAL if status != JobStatus.COMPLETED)
+
+
+def move(
+    job: Job,
+    to: JobStatus,
+    *,
+    by: str = "engine",
+    event: str = "",
+    payload: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Job:
+    """Move `job` to `to`, with `fields` set in the same update; both or neither.
+
+    Raises WrongState if `to` cannot follow the status that `job` was read with, or if another process was faster.
+    """
+    with db.atomic():
+        _change(job, to, by, event, payload or {}, fields)
+        changed = [job, *_release_dependants(job)] if to in FINAL else [job]
+        # Once for each run, and in one order: two cascades at once do not cross.
+        for _, last in sorted({(each.run_id, each.workstream_id): each for each in changed}.items()):
+            follow_run(last)
+        if to == JobStatus.QUEUED:
+            db.on_commit(wake)
+    return job
+
+
+def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any], fields: dict[str, Any]) -> None:
+    old = JobStatus(job.status)
+    if to not in NEXT[old]:
+        raise WrongState(f"Job {job.job_id} is {old.label.lower()}; it cannot become {to.label.lower()}.", state=old)
+    at = db.now()
+    fields |= {"status": to, "updated_at": at, "finished_at": at if to in FINAL else None, "expires_at": None}
+    if to == JobStatus.QUEUED:
+        patience = job.metadata.get("queue_timeout_seconds")
+        expires_at = at + timedelta(seconds=patience) if patience else None
+        fields |= {"queued_at": at, "not_before": None, "expires_at": expires_at}
+    # Old status and fence in the WHERE clause are the lock: of two callers, one updates a row.
+    if not Job.objects.filter(pk=job.pk, status=old, fence=job.fence).update(version=F("version") + 1, **fields):
+        raise WrongState(f"Job {job.job_id} is no longer {old.label.lower()}.", state=old)
+    for name, value in fields.items():
+        setattr(job, name, value)
+    job.version += 1
+    events.record(event or f"job.{to}", job=job, by=by, old=old, new=to, **payload)
+
+
+def follow_run(job: Job) -> None:
+    """Let the statuses of the run and the workstream follow their jobs."""
+    if job.started_at is None and job.status not in FINAL:
+        return  # nothing has started: they stay as they are
+    if job.status in FINAL:
+        _take_turns(job.run_id)
+    at = db.now()
+    siblings = Job.objects.filter(run_id=job.run_id)
+    status = _status_of(siblings) if job.status in FINAL else RunStatus.RUNNING
+    ended = None if status == RunStatus.RUNNING else at
+    Run.objects.filter(run_id=job.run_id).exclude(status=status).update(
+        status=status, updated_at=at, started_at=Coalesce("started_at", Value(at)), completed_at=ended
+    )
+    if job.status in FINAL and status == RunStatus.RUNNING:
+        status = _status_of(siblings.filter(workstream_id=job.workstream_id))
+    rows = Workstream.objects.filter(pk=job.workstream_id)
+    rows.exclude(status=status).update(status=status, updated_at=at)
+
+
+def _status_of(jobs: Any) -> RunStatus:
+    if jobs.unfinished().exists():
+        return RunStatus.RUNNING
+    if jobs.filter(status__in=FAILURES).exclude(status=JobStatus.CANCELLED).exists():
+        return RunStatus.FAILED
+    return RunStatus.COMPLETED if jobs.filter(status=JobStatus.COMPLETED).exists() else RunStatus.CANCELLED
+
+
+def _take_turns(run_id: str) -> None:
+    """Of two jobs of a run that end at once, the second sees the first's end; else neither would be the last."""
+    list(Run.objects.select_for_update().filter(run_id=run_id).values_list("pk"))
+
+
+def _release_dependants(parent: Job) -> list[Job]:
+    """In the parent's own final transaction: let children go, block them, or keep them held. Returns the blocked ones."""
+    if parent.status == JobStatus.COMPLETED:
+        _let_go(parent)
+        return []
+    blocked, ended = [], [parent]
+    while ended:  # a loop, for a line of children may be longer than the stack
+        below = _let_down(ended.pop())
+        blocked += below
+        ended += below
+    return blocked
+
+
+def _unmet(parent: Job) -> tuple[Any, Any]:
+    """What waits for the job itself, and what waits for its workstream."""
+    waiting = Dependency.objects.filter(met=False)
+    return waiting.filter(needs=parent), waiting.filter(needs_workstream_id=parent.workstream_id)
+
+
+def _let_go(parent: Job) -> None:
+    own, of_stream = _unmet(parent)
+    children = list(own.values_list("job_id", flat=True))
+    own.update(met=True)
+    if of_stream.exists():
+        _take_turns(parent.run_id)
+        if not Job.objects.filter(workstream_id=parent.workstream_id).exclude(status=JobStatus.COMPLETED).exists():
+            children += of_stream.values_list("job_id", flat=True)
+            of_stream.update(met=True)
+    for child in locked(children):
+        recount(child)
+
+
+def _let_down(parent: Job) -> list[Job]:
+    own, of_stream = _unmet(parent)
+    blocked, why = [], f"{parent.job_id} ended as {parent.status}"
+    for child in locked([*own.values_list("job_id", flat=True), *of_stream.values_list("job_id", flat=True)]):
+        if child.status != JobStatus.WAITING:
+            continue
+        if child.metadata.get("on_dependency_failure") == "hold":
+            Job.objects.filter(pk=child.pk).update(on_hold=True, summary=f"Held: {why}.", version=F("version") + 1)
+            events.record("job.held", job=child, because=parent.job_id)
+            continue
+        said = {"reason": "dependency", "summary": f"Blocked: {why}."}
+        _change(child, JobStatus.BLOCKED, "engine", "", {"because": parent.job_id}, said)
+        blocked.append(child)
+    return blocked
+
+
+def locked(ids: list[int]) -> list[Job]:
+    # The lock makes two parents that end at once count one after the other: neither misses the other's release.
+    return list(
+        Job.objects.select_for_update(of=("self",)).select_related("workstream").filter(pk__in=ids).order_by("pk")
+    )
+
+
+def recount(child: Job, *, by: str = "engine") -> None:
+    """Bring `unmet` up to date and queue the child when nothing holds it any more. The row must be locked."""
+    unmet = child.dependencies.filter(met=False).count()
+    if unmet != child.unmet:
+        Job.objects.filter(pk=child.pk).update(unmet=unmet, version=F("version") + 1)
+        child.unmet = unmet
+    if not unmet and not child.on_hold and child.status == JobStatus.WAITING:
+        move(child, JobStatus.QUEUED, by=by)

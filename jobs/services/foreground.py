@@ -1,0 +1,112 @@
+"""Run a job in this very process: submit it to a private queue, then be its worker until it has ended."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from adapters.process.sweep import own_identity
+from jobs import db
+from jobs.errors import Refused
+from jobs.models import Job
+from jobs.services.core.private_queue import private_queue
+from jobs.services.core.transitions import move
+from jobs.services.execution.claim import Claimant, claim_next
+from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.maintenance import upkeep
+from jobs.services.operations import job_actions
+from jobs.services.reading.wait_reasons import explain
+from jobs.services.submission.submit import ENGINE, Submitter, submit
+from jobs.states import FINAL, JobStatus
+
+STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
+LONGEST_NAP_S = 0.2
+LOOK_S = 1.0
+
+
+def run_here(
+    document: Any,
+    *,
+    by: Submitter = ENGINE,
+    base: Path | None = None,
+    source: str | None = None,
+    on_output: Callable[[bytes], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
+) -> Job:
+    """Submit and run; returns the job when it has ended or asks for a person. Ctrl-C cancels the job."""
+    queue = private_queue()
+    job = submit(document, by=by, base=base, source=source, queue=queue)
+    claimant = Claimant.this_process(queues=[queue], node=f"{settings.ENGINE_NODE}/{own_identity()[0]}", slots=1)
+    try:
+        with _cancel_on_interrupt(job, by.name):
+            _work(job, claimant, on_output, on_wait)
+    finally:
+        discard_shims()
+    return job
+
+
+def _work(
+    job: Job, claimant: Claimant, on_output: Callable[[bytes], None] | None, on_wait: Callable[[str], None] | None
+) -> None:
+    said, looked_at = "", 0.0
+    while True:
+        job.refresh_from_db()
+        if job.status in STOPS:
+            return
+        attempt = claim_next(claimant)
+        if attempt is not None:
+            execute(attempt, on_output)
+            continue
+        if job.status == JobStatus.RETRYING and job.not_before and job.not_before <= db.now():
+            _promote(job)
+            continue
+        if time.monotonic() - looked_at >= LOOK_S:
+            # Where no cluster runs, nobody else ends what a killed run left in this one's way.
+            looked_at = time.monotonic()
+            upkeep.look_after_attempts()
+        waiting = explain(job)
+        if waiting and waiting.type != "no_worker" and on_wait and waiting.sentence != said:
+            said = waiting.sentence
+            on_wait(said)
+        time.sleep(LONGEST_NAP_S)
+
+
+def _promote(job: Job) -> None:
+    try:
+        move(job, JobStatus.QUEUED)
+    except Refused:
+        pass  # a node's upkeep was faster
+
+
+@contextmanager
+def _cancel_on_interrupt(job: Job, by: str) -> Iterator[None]:
+    """Ctrl-C asks for a cancel; the worker's loop sees it and ends the tree, as it would for anybody else."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    alias = db.alias()
+
+    def ask() -> None:
+        try:
+            with db.using(alias):
+                job_actions.cancel(job, by=by)
+        except Refused:
+            pass  # it has just ended
+        finally:
+            connections.close_all()
+
+    before = {
+        number: signal.signal(number, lambda *_: threading.Thread(target=ask).start())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

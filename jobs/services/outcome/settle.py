@@ -1,0 +1,257 @@
+"""Settle: an attempt's end becomes, in one transaction, its record, its error, its event and the job's next state."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from adapters.process import Ending
+from adapters.verdict import Reason, Verdict
+from jobs import db
+from jobs.errors import LostLease, WrongState
+from jobs.models import Job, StepAttempt
+from jobs.queue.wake import wake
+from jobs.services.core import events
+from jobs.services.core.sanitize import fit, storable
+from jobs.services.core.transitions import move
+from jobs.services.outcome import error_groups
+from jobs.services.outcome.circuit_breaker import note_outcome
+from jobs.services.outcome.handoff import carried_from
+from jobs.services.outcome.retry_policy import Decision, Past, Policy, decide
+from jobs.states import ATTEMPT_NEXT, AttemptStatus, JobStatus
+
+log = logging.getLogger("engine.settle")
+STATUS = {
+    Reason.OK: AttemptStatus.COMPLETED,
+    Reason.TIMEOUT: AttemptStatus.TIMEOUT,
+    Reason.STALLED: AttemptStatus.TIMEOUT,
+    Reason.CANCELLED: AttemptStatus.CANCELLED,
+    Reason.LOST: AttemptStatus.LOST,
+}
+
+
+def settle(
+    attempt: StepAttempt,
+    verdict: Verdict,
+    ending: Ending | None = None,
+    *,
+    by: str = "engine",
+    head_commit: str = "",
+    error_report: str = "",
+) -> Decision:
+    """Close the attempt and move its job on.
+
+    Raises LostLease when the attempt is not ours any more; then nothing is written.
+    """
+    verdict = fit(verdict)
+    with db.atomic():
+        job = Job.objects.select_for_update(of=("self",)).select_related("workstream").get(pk=attempt.job_id)
+        if job.fence != attempt.fence or job.status not in (JobStatus.RUNNING, JobStatus.CANCELLING):
+            raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
+        if job.status == JobStatus.CANCELLING and verdict.reason is not Reason.OK:
+            verdict = Verdict(
+                Reason.CANCELLED,
+                f"Cancelled by {job.cancelled_by or 'a person'}.",
+                "cancel",
+                verdict.evidence,
+                usage=verdict.usage,
+            )
+        _close(attempt, job, verdict, ending, head_commit, error_report)
+        decision, carried = _hand_over(job, attempt, verdict, _decide(job, attempt, verdict))
+        note_outcome(attempt.step_name, verdict)
+        _record(job, attempt, verdict, ending, decision, by)
+        _follow(job, attempt, verdict, decision, carried)
+        db.on_commit(wake)  # a slot is free
+    return decision
+
+
+def _close(
+    attempt: StepAttempt, job: Job, verdict: Verdict, ending: Ending | None, head_commit: str, error_report: str
+) -> None:
+    status = STATUS.get(verdict.reason, AttemptStatus.FAILED)
+    assert status in ATTEMPT_NEXT[AttemptStatus.RUNNING]
+    at = db.now()
+    fields: dict[str, Any] = {
+        "status": status,
+        "completed_at": at,
+        "reason": verdict.reason.value,
+        "verdict": {
+            "summary": verdict.summary,
+            "rule": verdict.rule,
+            "evidence": list(verdict.evidence),
+            "details": dict(verdict.details),
+            "reset_at": verdict.reset_at,
+        },
+        "usage": dict(verdict.usage),
+        "head_commit": head_commit or attempt.head_commit,
+        "lease_until": None,
+    }
+    if ending is not None:
+        fields |= {
+            "exit_code": ending.exit_code,
+            "signal": ending.signal,
+            "survivors": ending.survivors,
+            "log_bytes": ending.log_bytes,
+            "log_lines": ending.log_lines,
+            "first_error_line": ending.first_error_line,
+        }
+    duration = ending.duration_s if ending else max(0.0, (at - attempt.started_at).total_seconds())
+    fields["result_json"] = storable(
+        {
+            "job_id": job.job_id,
+            "exit_code": fields.get("exit_code"),
+            "error_report_path": error_report,
+            "duration_s": round(duration, 3),
+            "success": verdict.success,
+            "status": status.value,
+            "reason": verdict.reason.value,
+            "summary": verdict.summary,
+            **({"ending": ending.as_dict()} if ending else {}),
+        }
+    )
+    if not verdict.success and verdict.reason not in (Reason.CANCELLED, Reason.LOST):
+        fields["error"] = error_groups.note(attempt, verdict, job)
+    ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING)
+    if not ours.update(**fields):
+        raise LostLease(f"Attempt {attempt.number} of {job.job_id} has been closed by somebody else.")
+    for name, value in fields.items():
+        setattr(attempt, name, value)
+
+
+def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = False) -> Decision:
+    """What the rules say; `alone`: without another tool. An attempt must not stay open because they cannot be read."""
+    if verdict.reason is Reason.CANCELLED or job.status == JobStatus.CANCELLING:
+        return Decision("cancelled")
+    history = [
+        Past(
+            row.reason,
+            row.exit_code,
+            row.hop,
+            row.error.signature if row.error else "",
+            bool(row.verdict.get("parked")),
+        )
+        for row in job.attempts.filter(number__gt=job.budget_from).select_related("error").order_by("number")
+    ]
+    metadata = job.metadata
+    # What a program ran by itself, nobody here can run again.
+    repeatable = metadata.get("repeatable", True) and attempt.worker_pid is not None
+    try:
+        policy = Policy.parse(metadata.get("retry_policy"))
+        decision = decide(
+            replace(policy, ladder=()) if alone else policy,
+            verdict,
+            attempt.exit_code,
+            history,
+            hop=job.hop,
+            repeatable=repeatable,
+            review=bool(metadata.get("review")),
+            now=time.time(),
+        )
+    except Exception as defect:
+        log.exception("what follows attempt %s cannot be decided", attempt.pk)
+        sentence = f"{verdict.summary}; what follows could not be decided: {defect!r}"
+        return Decision("done") if verdict.success else Decision("fail", sentence=sentence)
+    if decision.action == "park":
+        attempt.verdict["parked"] = True
+        StepAttempt.objects.filter(pk=attempt.pk).update(verdict=attempt.verdict)
+    return decision
+
+
+def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision) -> tuple[Decision, dict[str, Any]]:
+    """The context for the next tool. One that cannot take over is left out: the job goes on as if it ended the ladder."""
+    if decision.action != "escalate":
+        return decision, {}
+    try:
+        return decision, storable(carried_from(job, attempt, verdict, decision.tool))
+    except Exception as refusal:
+        log.warning("job %s cannot be handed over to %s: %r", job.job_id, decision.tool, refusal)
+        sentence = f"{verdict.summary}; it could not be handed over to {decision.tool}: {refusal}"
+        return replace(_decide(job, attempt, verdict, alone=True), sentence=sentence), {}
+
+
+def _record(
+    job: Job, attempt: StepAttempt, verdict: Verdict, ending: Ending | None, decision: Decision, by: str
+) -> None:
+    stop: Mapping[str, Any] = {}
+    if ending and (ending.killed or ending.survivors):
+        stop = {"killed": ending.killed, "survivors": ending.survivors, "stop_s": round(ending.stop_s, 2)}
+    events.record(
+        f"attempt.{attempt.status}",
+        job=job,
+        by=by,
+        attempt=attempt.number,
+        tool=attempt.step_name,
+        reason=verdict.reason.value,
+        summary=verdict.summary,
+        exit_code=attempt.exit_code,
+        then=decision.action,
+        **stop,
+    )
+
+
+def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, carried: dict[str, Any]) -> None:
+    said = {"reason": verdict.reason.value, "summary": (decision.sentence or verdict.summary)[:500]}
+    payload = {"attempt": attempt.number, "reason": verdict.reason.value}
+    match decision.action:
+        case "done":
+            move(job, JobStatus.COMPLETED, payload=payload, reason="ok", summary=verdict.summary[:500])
+        case "review":
+            move(job, JobStatus.REVIEW, payload=payload, reason="ok", summary=verdict.summary[:500])
+        case "cancelled":
+            _cancelled(job, verdict, payload)
+        case "requeue":
+            move(job, JobStatus.QUEUED, payload=payload, **said, carried={**job.carried, "cause": "lost"})
+        case "retry" | "park":
+            cause = "retried" if decision.action == "retry" else "parked"
+            _later(
+                job,
+                decision,
+                {**payload, "delay_s": round(decision.delay_s, 1)},
+                said,
+                carried={**job.carried, "cause": cause},
+            )
+        case "escalate":
+            _later(
+                job,
+                decision,
+                {**payload, "tool": decision.tool, "from": attempt.step_name},
+                said,
+                tool=decision.tool,
+                hop=job.hop + 1,
+                next_command=carried.pop("command"),
+                carried=carried,
+            )
+        case "quarantine":
+            move(job, JobStatus.QUARANTINED, payload=payload, **said)
+        case "timeout":
+            move(job, JobStatus.TIMEOUT, payload=payload, **said)
+        case _:
+            move(job, JobStatus.FAILED, payload=payload, **said)
+
+
+def _cancelled(job: Job, verdict: Verdict, payload: dict[str, Any]) -> None:
+    sentence = f"Cancelled by {job.cancelled_by}." if job.cancelled_by else verdict.summary
+    try:
+        move(job, JobStatus.CANCELLED, payload=payload, reason="cancelled", summary=sentence[:500])
+    except WrongState:
+        log.exception("job %s could not be closed as cancelled", job.job_id)
+        raise
+
+
+def _later(job: Job, decision: Decision, payload: dict[str, Any], said: dict[str, str], **fields: Any) -> None:
+    """Queue it at once, or let it wait for its time without holding a worker."""
+    event = {"escalate": "job.escalated", "park": "job.parked"}.get(decision.action, "job.retrying")
+    move(
+        job,
+        JobStatus.RETRYING,
+        event=event,
+        payload=payload,
+        **said,
+        **fields,
+        not_before=db.now() + timedelta(seconds=decision.delay_s),
+    )
+    if decision.delay_s <= 0:
+        job.refresh_from_db()
+        move(job, JobStatus.QUEUED)
