@@ -43,7 +43,7 @@ class Context:
     allowed_executables: tuple[str, ...] | None = None
     server_env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    hop: int = 0
+    escalation_level: int = 0
     attempt: int = 1
     base_dir: Path | None = None
     allowed_roots: tuple[Path, ...] | None = None

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs.models import ErrorRecord, Event, Job, Run, StepAttempt, Workstream
-from jobs.services.submission.claim_order import rank
+from jobs.models import ErrorGroup, Event, Job, Run, StepAttempt, Workstream
+from jobs.services.submission.claim_order import claim_order
 from jobs.states import AttemptStatus, JobStatus, Priority
 
 BATCH = 2_000
@@ -54,13 +54,13 @@ def seed(
             progress(done)
 
 
-def _errors(stamp: str, now: datetime) -> list[ErrorRecord]:
+def _errors(stamp: str, now: datetime) -> list[ErrorGroup]:
     rows = []
     for number in range(40):
         message = f"AssertionError: case {number} of the sample differs"
         signature = hashlib.sha256(f"{stamp}{number}".encode()).hexdigest()[:32]
         rows.append(
-            ErrorRecord(
+            ErrorGroup(
                 signature=signature,
                 tool=TOOLS[number % len(TOOLS)],
                 category="tests_failed",
@@ -70,7 +70,7 @@ def _errors(stamp: str, now: datetime) -> list[ErrorRecord]:
                 first_seen_at=now - timedelta(days=80 - number),
             )
         )
-    return ErrorRecord.objects.bulk_create(rows)
+    return ErrorGroup.objects.bulk_create(rows)
 
 
 def _run(stamp: str, number: int, at: datetime) -> tuple[Run, list[Workstream]]:
@@ -126,7 +126,7 @@ def _jobs(
             reason=reason,
             summary="" if reason == "ok" else f"It ended as {reason}.",
             priority=priority,
-            rank=rank(priority, created),
+            claim_order=claim_order(priority, created),
             repo_key="/srv/sample",
             fence=1,
             attempts_made=1,
@@ -139,7 +139,7 @@ def _jobs(
         )
 
 
-def _attempt(job: Job, kinds: list[ErrorRecord], chance: random.Random) -> StepAttempt:
+def _attempt(job: Job, kinds: list[ErrorGroup], chance: random.Random) -> StepAttempt:
     status = next(attempt for end, attempt, _ in ENDS if end == job.status)
     success = job.status == JobStatus.COMPLETED
     return StepAttempt(

@@ -154,8 +154,8 @@ ENGINE_TOOL_LIMITS = {
 }
 # A worker extends its lease every beat. The shim kills its tree when it heard nothing for the dead-man time, which is
 # shorter than the lease: the tree is dead before anybody may start again. Detection stays under 30 s.
-ENGINE_BEAT_S = env.number("ENGINE_BEAT_S", 2, 0.05)
-ENGINE_DEAD_MAN_S = env.number("ENGINE_DEAD_MAN_S", 25, 0.2)
+ENGINE_HEARTBEAT_S = env.number("ENGINE_HEARTBEAT_S", 2, 0.05)
+ENGINE_WATCHDOG_S = env.number("ENGINE_WATCHDOG_S", 25, 0.2)
 ENGINE_LEASE_S = env.number("ENGINE_LEASE_S", 28, 0.3)
 ENGINE_TIMEOUT_S = env.number("ENGINE_TIMEOUT_S", 3600)
 ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", 10)

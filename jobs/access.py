@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import (
     ApiToken,
-    ErrorRecord,
+    ErrorGroup,
     Event,
     Job,
     JobTemplate,
@@ -176,10 +176,10 @@ class Actor:
         of_run = Q(job=None) & (Q(run=None) | Q(run__in=self.runs().values("run_id")))
         return Event.objects.filter(of_run | Q(job__in=self.jobs().values("pk")))
 
-    def errors(self) -> "QuerySet[ErrorRecord]":
+    def errors(self) -> "QuerySet[ErrorGroup]":
         if self.sees_all:
-            return ErrorRecord.objects.all()
-        return ErrorRecord.objects.filter(pk__in=self.attempts().values("error_id"))
+            return ErrorGroup.objects.all()
+        return ErrorGroup.objects.filter(pk__in=self.attempts().values("error_id"))
 
     def require_submit_to(self, repository: str) -> None:
         """Raises NotFound where the actor sees nothing, NotAllowed where they only look."""

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from jobs.models import ErrorRecord, Event, Job, Project
+from jobs.models import ErrorGroup, Event, Job, Project
 from jobs.services.reading import job_filter
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_job, make_user, make_workstream
@@ -118,7 +118,7 @@ def hidden_rows() -> None:
         workstream=stream,
         submitted_by="somebody",
     )
-    kind = ErrorRecord.objects.create(signature="d" * 32, tool="shell", category="crashed", message="Hidden title")
+    kind = ErrorGroup.objects.create(signature="d" * 32, tool="shell", category="crashed", message="Hidden title")
     make_attempt(job, error=kind)
     Event.objects.create(event_type="job.test", job=job, run=job.run, payload_json={"message": "Hidden title"})
 

@@ -19,7 +19,7 @@ from jobs.api.runs import RunOut
 from jobs.api.schemas import JobDetail, JobOut
 from jobs.api.tools import all_tools
 from jobs.errors import InvalidDocument, NotFound, Refused
-from jobs.models import ErrorRecord, Job, Run, StepAttempt
+from jobs.models import ErrorGroup, Job, Run, StepAttempt
 from jobs.services.operations import job_actions
 from jobs.services.reading import log_bytes
 from jobs.services.reading.job_filter import JobFilter
@@ -124,7 +124,7 @@ class Local:
         return _rows(Run.objects.filter(**filters), RunOut, limit)
 
     def errors(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
-        return _rows(ErrorRecord.objects.filter(**filters), ErrorOut, limit)
+        return _rows(ErrorGroup.objects.filter(**filters), ErrorOut, limit)
 
     def tools(self) -> list[dict[str, Any]]:
         return all_tools()

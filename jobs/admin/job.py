@@ -63,7 +63,7 @@ class JobAdmin(Kept):
 
     def get_fields(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         links = ["run_link", "workstream_link", "attempts_link", "events_link", "document"]
-        hidden = {"spec", "run", "workstream", "next_command", "carried", *self.EDITABLE}
+        hidden = {"spec", "run", "workstream", "next_command", "handoff", *self.EDITABLE}
         rest = [field.name for field in Job._meta.fields if field.name not in hidden]
         return [
             "job_id",

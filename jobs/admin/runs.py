@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from jobs.access import Actor
 from jobs.admin.base import Kept, each, list_link, page_of, row_link
-from jobs.models import ErrorRecord, Job, Run, StepAttempt, Workstream
+from jobs.models import ErrorGroup, Job, Run, StepAttempt, Workstream
 from jobs.services.operations import controls
 
 
@@ -99,8 +99,8 @@ class WorkstreamAdmin(Kept):
         return request.user.has_perm("jobs.operate_job")
 
 
-@admin.register(ErrorRecord)
-class ErrorRecordAdmin(Kept):
+@admin.register(ErrorGroup)
+class ErrorGroupAdmin(Kept):
     list_display = ("short", "tool", "category", "state", "count", "first_seen_at", "last_seen_at", "attempts_link")
     list_filter = ("state", "tool", "category", "last_seen_at")
     search_fields = ("signature", "message", "pattern")
@@ -109,39 +109,39 @@ class ErrorRecordAdmin(Kept):
     exclude = ("run",)
     actions = ("resolve", "mute", "reopen")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ErrorRecord | None = None) -> list[str]:
-        return [field.name for field in ErrorRecord._meta.fields if field.name != "run"] + ["attempts_link", "run_link"]
+    def get_readonly_fields(self, request: HttpRequest, obj: ErrorGroup | None = None) -> list[str]:
+        return [field.name for field in ErrorGroup._meta.fields if field.name != "run"] + ["attempts_link", "run_link"]
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[ErrorRecord]":
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[ErrorGroup]":
         return Actor(request.user).errors()  # type: ignore[arg-type]
 
-    def view_on_site(self, obj: ErrorRecord) -> str:
+    def view_on_site(self, obj: ErrorGroup) -> str:
         return page_of("error", signature=obj.signature)
 
     @admin.display(description="message")
-    def short(self, kind: ErrorRecord) -> str:
+    def short(self, kind: ErrorGroup) -> str:
         return kind.message[:80]
 
     @admin.display(description="attempts")
-    def attempts_link(self, kind: ErrorRecord) -> str:
+    def attempts_link(self, kind: ErrorGroup) -> str:
         return list_link(StepAttempt, "Attempts", error__id__exact=kind.pk)
 
     @admin.display(description="seen last in run")
-    def run_link(self, kind: ErrorRecord) -> str:
+    def run_link(self, kind: ErrorGroup) -> str:
         return row_link(kind.run)
 
     @admin.action(description="Resolve", permissions=["operate"])
-    def resolve(self, request: HttpRequest, rows: "QuerySet[ErrorRecord]") -> None:
+    def resolve(self, request: HttpRequest, rows: "QuerySet[ErrorGroup]") -> None:
         by = request.user.get_username()
         each(self, request, rows, lambda kind: controls.resolve_error(kind, by=by), "resolved")
 
     @admin.action(description="Mute", permissions=["operate"])
-    def mute(self, request: HttpRequest, rows: "QuerySet[ErrorRecord]") -> None:
+    def mute(self, request: HttpRequest, rows: "QuerySet[ErrorGroup]") -> None:
         by = request.user.get_username()
         each(self, request, rows, lambda kind: controls.mute_error(kind, by=by), "muted")
 
     @admin.action(description="Reopen", permissions=["operate"])
-    def reopen(self, request: HttpRequest, rows: "QuerySet[ErrorRecord]") -> None:
+    def reopen(self, request: HttpRequest, rows: "QuerySet[ErrorGroup]") -> None:
         by = request.user.get_username()
         each(self, request, rows, lambda kind: controls.reopen_error(kind, by=by), "reopened")
 

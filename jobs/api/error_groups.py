@@ -11,7 +11,7 @@ from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
 from jobs.api.responses import WHOLE, Moment, Order, Text, answers
 from jobs.errors import NotFound
-from jobs.models import ErrorRecord
+from jobs.models import ErrorGroup
 from jobs.services.operations import controls
 from jobs.states import ErrorState
 
@@ -40,7 +40,7 @@ class ErrorOut(Schema):
     workstream_id: str
 
     @staticmethod
-    def resolve_workstream_id(kind: ErrorRecord) -> str:
+    def resolve_workstream_id(kind: ErrorGroup) -> str:
         return kind.ws_id
 
 
@@ -64,7 +64,7 @@ def list_errors(request: HttpRequest, query: Query[ErrorsQuery]) -> Any:
     return page(request, rows, ErrorOut, query)
 
 
-def _found(request: HttpRequest, signature: str) -> ErrorRecord:
+def _found(request: HttpRequest, signature: str) -> ErrorGroup:
     kind = actor(request).errors().filter(signature=signature).first()
     if kind is None:
         raise NotFound(f"There is no kind of error {signature}.")
@@ -90,7 +90,7 @@ def get_error(request: HttpRequest, signature: Signature, query: Query[Sparse]) 
     summary="Resolve a kind of error",
     response=answers(ErrorOut, 404),
 )
-def resolve(request: HttpRequest, signature: Signature) -> ErrorRecord:
+def resolve(request: HttpRequest, signature: Signature) -> ErrorGroup:
     """It is mended; seen again, it comes back as regressed."""
     return controls.resolve_error(_found(request, signature), by=actor(request).name)
 
@@ -102,7 +102,7 @@ def resolve(request: HttpRequest, signature: Signature) -> ErrorRecord:
     summary="Mute a kind of error",
     response=answers(ErrorOut, 404, body=True),
 )
-def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] = None) -> ErrorRecord:
+def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] = None) -> ErrorGroup:
     """Keep quiet for good, until a time, or until it was seen so often again."""
     until, more = (order.until, order.more) if order else (None, None)
     return controls.mute_error(_found(request, signature), by=actor(request).name, until=until, more=more)
@@ -115,6 +115,6 @@ def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] 
     summary="Reopen a kind of error",
     response=answers(ErrorOut, 404),
 )
-def reopen(request: HttpRequest, signature: Signature) -> ErrorRecord:
+def reopen(request: HttpRequest, signature: Signature) -> ErrorGroup:
     """It is not mended, or must not be quiet."""
     return controls.reopen_error(_found(request, signature), by=actor(request).name)

@@ -27,7 +27,7 @@ class JobOut(Schema):
     queue: str
     repository: str
     attempts_made: int
-    hop: int = Field(description="rung of the escalation ladder")
+    escalation_level: int = Field(description="rung of the escalation ladder")
     on_hold: bool
     submitted_by: str
     created_at: datetime
@@ -62,7 +62,7 @@ class AttemptOut(Schema):
     summary: str
     rule: str = Field(description="the rule that decided the reason")
     cause: str = Field(description="why this attempt was made")
-    hop: int
+    escalation_level: int
     started_at: datetime
     completed_at: datetime | None
     duration_s: float

@@ -1,6 +1,6 @@
 from jobs.models.api_token import ApiToken
 from jobs.models.control import QueueControl, ToolControl
-from jobs.models.error_group import ErrorRecord
+from jobs.models.error_group import ErrorGroup
 from jobs.models.event import Event
 from jobs.models.idempotent_request import IdempotentRequest
 from jobs.models.job import Dependency, Job
@@ -17,7 +17,7 @@ from jobs.models.workstream import Workstream
 __all__ = [
     "ApiToken",
     "Dependency",
-    "ErrorRecord",
+    "ErrorGroup",
     "Event",
     "IdempotentRequest",
     "Job",

@@ -5,14 +5,14 @@ from django.utils import timezone
 from jobs.states import ErrorState
 
 
-class ErrorRecord(models.Model):
-    """One kind of error: everything that differs only in ids, numbers, paths, times and hashes is one row."""
+class ErrorGroup(models.Model):
+    """Errors that differ only in ids, numbers, paths, times and hashes: one row per group."""
 
     signature = models.CharField(max_length=32, unique=True)
     tool = models.CharField(max_length=40)
     category = models.CharField(max_length=20)
-    message = models.CharField(max_length=500, help_text="as it was seen first")
-    pattern = models.CharField(max_length=500, help_text="the normalised message that the signature is made of")
+    message = models.CharField(max_length=500, help_text="as first seen")
+    pattern = models.CharField(max_length=500, help_text="the normalised message from which the signature is computed")
     count = models.PositiveIntegerField(default=0)
     first_seen_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
@@ -29,13 +29,13 @@ class ErrorRecord(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="where it was seen last",
+        help_text="where it was last seen",
     )
     ws_id = models.CharField(max_length=120, blank=True)
 
     class Meta:
         db_table = "errors"
-        verbose_name, verbose_name_plural = "kind of error", "kinds of errors"
+        verbose_name, verbose_name_plural = "error group", "error groups"
         ordering = ["-last_seen_at"]
         constraints = [models.CheckConstraint(name="error_state_known", condition=Q(state__in=ErrorState.values))]
         indexes = [models.Index(name="error_by_state", fields=["state", "-last_seen_at"])]

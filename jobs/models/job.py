@@ -16,8 +16,8 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.exclude(status__in=FINAL)
 
     def claimable(self) -> "JobQuerySet":
-        """Queued jobs, best first: priority with ageing is folded into `rank` when a job is queued."""
-        return self.filter(status=JobStatus.QUEUED).order_by("rank", "id")
+        """Queued jobs, best first: priority with ageing is folded into `claim_order` at submission."""
+        return self.filter(status=JobStatus.QUEUED).order_by("claim_order", "id")
 
     def alive(self) -> "JobQuerySet":
         """Jobs whose attempt may own processes; limits are counted from them."""
@@ -44,29 +44,37 @@ class Job(models.Model):
     paths = models.JSONField(default=dict, help_text="the spec's paths, absolute: repo_root, working_dir, ...")
     tool = models.CharField(max_length=40, help_text="the tool of the latest or next attempt")
     status = models.CharField(max_length=12, choices=JobStatus, default=JobStatus.QUEUED)
-    reason = models.CharField(max_length=20, blank=True, help_text="why it is in this state, in the verdict's words")
-    summary = models.CharField(max_length=500, blank=True, help_text="the same in one sentence")
+    reason = models.CharField(max_length=20, blank=True, help_text="verdict reason that led to this status")
+    summary = models.CharField(max_length=500, blank=True, help_text="the reason in one sentence")
 
     # Order and limits: read by the claim.
     priority = models.CharField(max_length=8, choices=Priority, default=Priority.NORMAL)
     queue = models.CharField(max_length=80, default="default")
-    rank = models.BigIntegerField(default=0, help_text="microseconds; smaller is claimed first")
-    repo_key = models.CharField(max_length=500, blank=True, help_text="working tree that one writer may hold")
+    claim_order = models.BigIntegerField(default=0, help_text="microseconds; smaller is claimed first")
+    repo_key = models.CharField(
+        max_length=500, blank=True, help_text="working tree; one writing job may hold it at a time"
+    )
     exclusive = models.BooleanField(default=True)
     concurrency_key = models.CharField(max_length=120, blank=True)
     concurrency_limit = models.PositiveIntegerField(default=1)
     not_before = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="queue timeout: give up if still queued then")
-    unmet = models.PositiveIntegerField(default=0, help_text="dependencies that have not completed")
+    unmet_dependencies = models.PositiveIntegerField(default=0, help_text="dependencies that have not completed")
     on_hold = models.BooleanField(default=False)
 
     # The fence grows with each claim; a writer that carries an older one changes nothing.
     fence = models.PositiveIntegerField(default=0)
     attempts_made = models.PositiveIntegerField(default=0)
-    budget_from = models.PositiveIntegerField(default=0, help_text="attempts up to this number are of an earlier life")
-    hop = models.PositiveIntegerField(default=0, help_text="rung of the escalation ladder")
+    retry_budget_start = models.PositiveIntegerField(
+        default=0, help_text="attempts up to this number do not count against the retry budget"
+    )
+    escalation_level = models.PositiveIntegerField(
+        default=0, help_text="position in the escalation chain; 0 is the submitted tool"
+    )
     next_command = models.JSONField(null=True, blank=True, help_text="command of the next attempt, if not the spec's")
-    carried = models.JSONField(default=dict, blank=True, help_text="what an escalated attempt is told of the last one")
+    handoff = models.JSONField(
+        default=dict, blank=True, help_text="context for the next attempt: cause, prompt, log tail"
+    )
     cancel_grace_s = models.FloatField(null=True, blank=True)
     cancelled_by = models.CharField(max_length=150, blank=True)
 
@@ -79,17 +87,17 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)
-    version = models.PositiveIntegerField(default=1, help_text="grows with every change that a page could show")
+    version = models.PositiveIntegerField(default=1, help_text="incremented with every change that a page could show")
 
     objects = JobQuerySet.as_manager()
 
     class Meta:
         db_table = "jobs"
         ordering = ["-id"]
-        # What roles are made of, besides `view_job`; jobs/access.py gives them their meaning.
+        # Roles are built from these and `view_job`; jobs/access.py enforces them.
         permissions = [
             ("submit_job", "May submit jobs and act on own ones"),
-            ("review_job", "May judge jobs in review"),
+            ("review_job", "May review jobs"),
             ("operate_job", "May act on all jobs, queues, tools and workers"),
             ("administer_engine", "May manage secrets, projects and other people's tokens"),
         ]
@@ -102,12 +110,13 @@ class Job(models.Model):
                 | (~Q(status__in=FINAL) & Q(finished_at__isnull=True)),
             ),
             models.CheckConstraint(
-                name="job_queued_has_no_open_dependency", condition=~Q(status=JobStatus.QUEUED) | Q(unmet=0)
+                name="job_queued_has_no_open_dependency",
+                condition=~Q(status=JobStatus.QUEUED) | Q(unmet_dependencies=0),
             ),
         ]
         indexes = [
             # The claim reads the best queued jobs in order. Not a partial index: SQLite would rather sort them all.
-            models.Index(name="job_claim", fields=["status", "rank", "id"]),
+            models.Index(name="job_claim", fields=["status", "claim_order", "id"]),
             # Limits are counted from the jobs that hold processes.
             models.Index(name="job_alive", fields=["tool", "repo_key"], condition=Q(status__in=ALIVE)),
             # Upkeep promotes delayed jobs.

@@ -28,7 +28,7 @@ class StepAttempt(models.Model):
 
     job = models.ForeignKey("jobs.Job", on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveIntegerField(default=1)
-    hop = models.PositiveIntegerField(default=0)
+    escalation_level = models.PositiveIntegerField(default=0)
     cause = models.CharField(max_length=40, default="submitted", help_text="why this attempt was made")
     escalated_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     reason = models.CharField(max_length=20, blank=True)
@@ -37,9 +37,9 @@ class StepAttempt(models.Model):
     exit_code = models.IntegerField(null=True, blank=True)
     signal = models.IntegerField(null=True, blank=True)
     usage = models.JSONField(default=dict, blank=True)
-    carried = models.JSONField(default=dict, blank=True)
+    handoff = models.JSONField(default=dict, blank=True)
 
-    # Who holds it. `beat` grows with each extension of the lease: an observer needs no clock but its own.
+    # Who holds it. `heartbeat` grows with each extension of the lease: an observer needs no clock but its own.
     fence = models.PositiveIntegerField(default=0)
     marker = models.CharField(max_length=64, help_text="ENGINE_ATTEMPT_MARKER in the environment of its processes")
     node = models.CharField(max_length=120, blank=True)
@@ -48,7 +48,7 @@ class StepAttempt(models.Model):
     worker_started = models.BigIntegerField(null=True, blank=True, help_text="start time of the worker, clock ticks")
     shim_pid = models.PositiveIntegerField(null=True, blank=True)
     tool_pid = models.PositiveIntegerField(null=True, blank=True)
-    beat = models.PositiveIntegerField(default=0)
+    heartbeat = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     survivors = models.PositiveIntegerField(null=True, blank=True)
 
@@ -60,7 +60,7 @@ class StepAttempt(models.Model):
     base_commit = models.CharField(max_length=64, blank=True)
     head_commit = models.CharField(max_length=64, blank=True)
     error = models.ForeignKey(
-        "jobs.ErrorRecord", null=True, blank=True, on_delete=models.SET_NULL, related_name="attempts"
+        "jobs.ErrorGroup", null=True, blank=True, on_delete=models.SET_NULL, related_name="attempts"
     )
 
     objects = StepAttemptQuerySet.as_manager()

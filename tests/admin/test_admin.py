@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.models import ApiToken, ErrorRecord, Event, Job, Node, Secret, StepAttempt, ToolControl
+from jobs.models import ApiToken, ErrorGroup, Event, Job, Node, Secret, StepAttempt, ToolControl
 from jobs.services.accounts import secrets, tokens
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_job, make_user
@@ -29,7 +29,7 @@ def root(client: Client) -> Client:
 def one_of_each() -> None:
     user = make_user("someone")
     job = make_job(JobStatus.FAILED)
-    kind = ErrorRecord.objects.create(signature="b" * 32, tool="shell", category="crashed", message="m", run=job.run)
+    kind = ErrorGroup.objects.create(signature="b" * 32, tool="shell", category="crashed", message="m", run=job.run)
     make_attempt(job, error=kind)
     Node.objects.create(name="n", host="h", pid=1, pid_started=1)
     ToolControl.objects.create(name="shell")
@@ -57,7 +57,7 @@ def test_every_table_is_there_with_search_filters_and_its_pages(root: Client, mo
         assert not re.search(r'name="(status|state|sha256|ciphertext)"', page.content.decode())
 
 
-@pytest.mark.parametrize("model", [Job, StepAttempt, Event, ErrorRecord, Node, ApiToken])
+@pytest.mark.parametrize("model", [Job, StepAttempt, Event, ErrorGroup, Node, ApiToken])
 def test_what_engine_writes_is_not_added_by_hand(root: Client, model: Any) -> None:
     assert root.get(address(model, "add")).status_code == 403
 
@@ -68,7 +68,7 @@ def test_the_queue_packages_tables_are_not_offered(root: Client) -> None:
 
 def test_every_row_leads_to_its_page_on_the_dashboard(root: Client) -> None:
     one_of_each()
-    for model in (Job, StepAttempt, Event, ErrorRecord, Node, ToolControl):
+    for model in (Job, StepAttempt, Event, ErrorGroup, Node, ToolControl):
         row = model.objects.first()
         assert admin.site._registry[model].view_on_site(row).startswith("/")
     assert "/jobs/" in root.get(address(Job, "change", Job.objects.get().pk)).content.decode()

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from jobs.models import ErrorRecord, Event, Job, JobTemplate, Node
+from jobs.models import ErrorGroup, Event, Job, JobTemplate, Node
 from jobs.services.accounts import tokens
 from jobs.states import JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_workstream
@@ -72,7 +72,7 @@ def places(path: str, job: Job, owner: User) -> dict[str, Any]:
     if "{event_id}" in path:
         return {"{event_id}": Event.objects.create(event_type="job.test", job=job, run=job.run).pk}
     if "{signature}" in path:
-        kind = ErrorRecord.objects.create(signature="a" * 32, tool="shell", category="crashed", message="m")
+        kind = ErrorGroup.objects.create(signature="a" * 32, tool="shell", category="crashed", message="m")
         make_attempt(job, error=kind)
         return {"{signature}": kind.signature}
     if "{worker_id}" in path:

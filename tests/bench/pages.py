@@ -19,7 +19,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
-from jobs.models import ErrorRecord, Job, Run  # noqa: E402
+from jobs.models import ErrorGroup, Job, Run  # noqa: E402
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 
@@ -27,7 +27,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "20"))
 def addresses() -> list[str]:
     job = Job.objects.order_by("-id").first()
     failed = Job.objects.filter(status="failed").order_by("-id").first()
-    run, kind = Run.objects.order_by("-id").first(), ErrorRecord.objects.first()
+    run, kind = Run.objects.order_by("-id").first(), ErrorGroup.objects.first()
     assert job and failed and run and kind
     middle = Job.objects.order_by("id")[Job.objects.count() // 2]
     return [

@@ -17,7 +17,7 @@ from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from adapters.process.shim.index import ENTRY  # noqa: E402
-from jobs.models import Dependency, ErrorRecord, Job, Node, QueueControl, StepAttempt, ToolControl  # noqa: E402
+from jobs.models import Dependency, ErrorGroup, Job, Node, QueueControl, StepAttempt, ToolControl  # noqa: E402
 from jobs.services.core import events  # noqa: E402
 from jobs.states import FINAL  # noqa: E402
 from tests.factories import make_attempt, make_document, make_job, make_run, make_user  # noqa: E402
@@ -103,7 +103,7 @@ def fill() -> None:
             completed_at=ago(5) if status == "completed" else None,
         )
     capacity()
-    kind = ErrorRecord.objects.create(
+    kind = ErrorGroup.objects.create(
         signature="7c1e0f4ab2",
         tool="aider",
         category="tests_failed",
@@ -189,7 +189,7 @@ def history() -> None:
         )
 
 
-def refunds(kind: ErrorRecord, mara: Any) -> None:
+def refunds(kind: ErrorGroup, mara: Any) -> None:
     column = job(406, "completed", "Add refund_key column and backfill", "aider", "ws-schema", REFUNDS, "mara", 38)
     review = job(
         412,
@@ -201,7 +201,7 @@ def refunds(kind: ErrorRecord, mara: Any) -> None:
         "mara",
         22,
         first="aider",
-        hop=1,
+        escalation_level=1,
         started_at=ago(21),
         summary="4 files changed.",
         submitter=mara,
@@ -229,7 +229,7 @@ def refunds(kind: ErrorRecord, mara: Any) -> None:
         )
         write_log(made, 1300)
     for number, title, ws in ((420, "End-to-end refund flow", "ws-e2e"), (421, "Document idempotency keys", "ws-docs")):
-        waiting = job(number, "waiting", title, "tests", ws, REFUNDS, "mara", 21, unmet=1)
+        waiting = job(number, "waiting", title, "tests", ws, REFUNDS, "mara", 21, unmet_dependencies=1)
         Dependency.objects.create(job=waiting, needs=review)
     for number, title, tool, minutes, lines in (
         (418, "Integration suite on ws-refund-service", "tests", 9, 20_000),
@@ -268,7 +268,7 @@ def trouble() -> None:
         took=3,
         summary="Merge conflict in ledger/webhooks/dispatch.py.",
     )
-    kind = ErrorRecord.objects.create(
+    kind = ErrorGroup.objects.create(
         signature="91aa0f4ab2",
         tool="git",
         category="exit_code",

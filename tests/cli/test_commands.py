@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.models import ErrorRecord, Event, Job, Workstream
+from jobs.models import ErrorGroup, Event, Job, Workstream
 from jobs.states import JobStatus
 from tests.cli.conftest import Engine
 from tests.factories import make_attempt, make_document, make_job
@@ -139,7 +139,7 @@ def test_the_log_is_printed_as_it_is(engine: Engine) -> None:
 
 def test_runs_errors_and_tools_are_listed(engine: Engine) -> None:
     job = make_job()
-    ErrorRecord.objects.create(signature="c" * 32, tool="shell", category="crashed", message="It broke", count=4)
+    ErrorGroup.objects.create(signature="c" * 32, tool="shell", category="crashed", message="It broke", count=4)
     assert job.run_id in engine("runs").out
     assert "It broke" in engine("errors").out
     assert json.loads(engine("errors", "--json").out)[0]["count"] == 4

@@ -57,7 +57,7 @@ def test_retry_makes_a_new_attempt_of_what_has_ended(status: JobStatus) -> None:
     if status in FINAL or status in (JobStatus.QUARANTINED, JobStatus.RETRYING):
         job_actions.retry(job, by="mara")
         job.refresh_from_db()
-        assert (job.status, job.budget_from, job.finished_at) == ("queued", 1, None)
+        assert (job.status, job.retry_budget_start, job.finished_at) == ("queued", 1, None)
     else:
         with pytest.raises(WrongState):
             job_actions.retry(job, by="mara")
@@ -76,7 +76,12 @@ def test_escalating_by_hand_hands_the_story_to_the_other_tool() -> None:
     job = ended()
     job_actions.escalate(job, by="mara", tool="codex")
     job.refresh_from_db()
-    assert (job.status, job.tool, job.hop, job.carried["cause"]) == ("queued", "codex", 1, "escalated by hand")
+    assert (job.status, job.tool, job.escalation_level, job.handoff["cause"]) == (
+        "queued",
+        "codex",
+        1,
+        "escalated by hand",
+    )
     command = job.document()["command"]
     assert command["exe"] == "codex"
     said = " ".join([*command["args"], command.get("stdin") or ""])

@@ -129,7 +129,7 @@ def test_the_lease_counts_from_the_start_of_the_tool(tmp_path: Path) -> None:
     attempt = claim()
     attempts.begin(attempt)
     row = StepAttempt.objects.get(pk=attempt.pk)
-    assert row.beat == 1
+    assert row.heartbeat == 1
     assert row.lease_until is not None and attempt.lease_until is not None and row.lease_until > attempt.lease_until
 
 

@@ -14,7 +14,7 @@ from jobs.errors import LostLease
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
 from jobs.services.execution.claim import Claimant, claim_next, extend_lease
 from jobs.services.outcome.settle import settle
-from jobs.services.submission.claim_order import rank
+from jobs.services.submission.claim_order import claim_order
 from jobs.states import CircuitState, JobStatus, Priority
 from tests.factories import make_attempt, make_job
 
@@ -48,15 +48,15 @@ def test_the_oldest_of_the_most_urgent_goes_first() -> None:
     wanted = []
     for seconds, priority in ((0, Priority.LOW), (1, Priority.NORMAL), (2, Priority.NORMAL), (3, Priority.CRITICAL)):
         when = at + timedelta(seconds=seconds)
-        wanted.append(make_job(priority=priority, rank=rank(priority, when), at=when).job_id)
+        wanted.append(make_job(priority=priority, claim_order=claim_order(priority, when), at=when).job_id)
     assert claimed() == [wanted[3], wanted[1], wanted[2], wanted[0]]
 
 
 def test_a_low_job_that_waited_long_enough_overtakes_a_critical_one(settings: Settings) -> None:
     at = timezone.now()
     earlier = at - timedelta(seconds=3 * settings.ENGINE_AGEING_S + 1)
-    critical = make_job(priority=Priority.CRITICAL, rank=rank(Priority.CRITICAL, at))
-    low = make_job(priority=Priority.LOW, rank=rank(Priority.LOW, earlier))
+    critical = make_job(priority=Priority.CRITICAL, claim_order=claim_order(Priority.CRITICAL, at))
+    low = make_job(priority=Priority.LOW, claim_order=claim_order(Priority.LOW, earlier))
     assert claimed() == [low.job_id, critical.job_id]
 
 
@@ -78,14 +78,14 @@ class Order(TestCase):
         ToolControl.objects.create(name="a", limit=2)
         for seconds, priority, tool, repo in rows:
             when = at + timedelta(seconds=seconds)
-            make_job(priority=priority, rank=rank(priority, when), tool=tool, repo_key=repo)
+            make_job(priority=priority, claim_order=claim_order(priority, when), tool=tool, repo_key=repo)
         while attempt := claim_next(claimant()):
             taken = attempt.job
             running = Job.objects.filter(status=JobStatus.RUNNING)
             assert running.filter(tool="a").count() <= 2
             for repo in ("repo1", "repo2"):
                 assert running.filter(repo_key=repo).count() <= 1
-            for better in Job.objects.filter(status=JobStatus.QUEUED, rank__lt=taken.rank):
+            for better in Job.objects.filter(status=JobStatus.QUEUED, claim_order__lt=taken.claim_order):
                 others = running.exclude(pk=taken.pk)
                 full = better.tool == "a" and others.filter(tool="a").count() >= 2
                 held = better.repo_key != "" and others.filter(repo_key=better.repo_key).exists()

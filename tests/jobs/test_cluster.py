@@ -197,7 +197,7 @@ def test_the_stock_brokers_stay_supported(broker: str, tmp_path: Path, django_db
 def test_a_frozen_worker_loses_its_job_and_changes_nothing_when_it_wakes(
     tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    times = {"ENGINE_LEASE_S": "4", "ENGINE_DEAD_MAN_S": "2.5", "ENGINE_BEAT_S": "0.4"}
+    times = {"ENGINE_LEASE_S": "4", "ENGINE_WATCHDOG_S": "2.5", "ENGINE_HEARTBEAT_S": "0.4"}
     with django_db_blocker.unblock():
         made = Cluster(tmp_path, **times).start()
         try:

@@ -33,7 +33,7 @@ def status(job: Job) -> str:
 
 def test_a_child_waits_until_every_parent_has_completed() -> None:
     a, b, child = submit_all([document("a"), document("b"), document("c", "a", "b")])
-    assert (status(a), status(child), child.unmet) == ("queued", "waiting", 2)
+    assert (status(a), status(child), child.unmet_dependencies) == ("queued", "waiting", 2)
     end(a)
     assert status(child) == "waiting"
     end(b)
@@ -133,12 +133,12 @@ def test_a_failed_parent_blocks_a_child_that_hangs_on_it_twice_over() -> None:
     assert (status(b), status(c)) == ("blocked", "blocked")
     job_actions.retry(Job.objects.get(pk=a.pk), by="mara")
     assert (status(a), status(b), status(c)) == ("queued", "waiting", "waiting")
-    assert c.unmet == 2
+    assert c.unmet_dependencies == 2
 
 
 def test_a_parent_that_is_named_twice_counts_once() -> None:
     a, b = submit_all([document("a"), document("b", "a", "a")])
-    assert b.unmet == 1
+    assert b.unmet_dependencies == 1
     end(a, JobStatus.FAILED)
     job_actions.retry(Job.objects.get(pk=a.pk), by="mara")
     assert status(b) == "waiting"

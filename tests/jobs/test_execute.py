@@ -14,7 +14,7 @@ from pytest_django import Settings
 from adapters.process.sweep import processes_of
 from jobs import db
 from jobs.errors import LostLease
-from jobs.models import ErrorRecord, Event, Job, LogChunk, StepAttempt
+from jobs.models import ErrorGroup, Event, Job, LogChunk, StepAttempt
 from jobs.services.execution import supervise
 from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.execution.execute import discard_shims, execute
@@ -99,7 +99,7 @@ def test_a_failure_is_grouped_and_reported(tmp_path: Path) -> None:
     assert (job.status, attempt.reason, attempt.exit_code) == ("failed", "exit_code", 1)
     assert json.loads((tmp_path / "out" / "report.json").read_text())["category"] == "exit_code"
     run({**document(tmp_path, ["-c", "raise SystemExit('cannot reach 10.0.0.8 after 92 s')"])})
-    kind = ErrorRecord.objects.get()
+    kind = ErrorGroup.objects.get()
     assert (kind.count, kind.tool, kind.category) == (2, "shell", "exit_code")
 
 
@@ -179,7 +179,7 @@ def test_a_database_that_is_away_for_a_while_costs_the_job_nothing(
 def test_a_database_that_stays_away_stops_the_tool_before_anybody_may_claim_it(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.ENGINE_DEAD_MAN_S = 1.0
+    settings.ENGINE_WATCHDOG_S = 1.0
 
     def look(self: supervise.Supervisor) -> None:
         raise OperationalError("the database is away")
@@ -224,13 +224,13 @@ def test_escalation_carries_the_prompt_and_lets_the_new_tools_adapter_build_the_
         execute(claim())
     job.refresh_from_db()
     first, second, third, fourth = job.attempts.order_by("number")
-    assert [(a.step_name, a.hop, a.cause) for a in (first, second, third)] == [
+    assert [(a.step_name, a.escalation_level, a.cause) for a in (first, second, third)] == [
         ("claude", 0, "submitted"),
         ("claude", 0, "retried"),
         ("codex", 1, "escalated"),
     ]
     assert third.escalated_from_id == second.pk
-    assert third.carried["prompt"] == "Fix the greeting" and "high" in third.carried["log_tail"]
+    assert third.handoff["prompt"] == "Fix the greeting" and "high" in third.handoff["log_tail"]
     assert (fourth.step_name, fourth.cause) == ("codex", "retried")  # every rung has the same rules
     assert job.status in ("failed", "quarantined") and job.tool == "codex"
     assert Event.objects.filter(event_type="job.escalated").count() == 1
@@ -274,7 +274,7 @@ def test_a_secret_looking_value_never_reaches_log_rows_or_report(tmp_path: Path)
         *(bytes(chunk.data) for chunk in LogChunk.objects.all()),
         json.dumps(attempt.verdict).encode(),
         json.dumps(list(Event.objects.values_list("payload_json", flat=True))).encode(),
-        ErrorRecord.objects.get().message.encode(),
+        ErrorGroup.objects.get().message.encode(),
     ]
     assert all(b"hunter2" not in place for place in places)
 

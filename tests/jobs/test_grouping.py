@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.verdict import Reason, Verdict
-from jobs.models import ErrorRecord, Event
+from jobs.models import ErrorGroup, Event
 from jobs.services.operations import controls
 from jobs.services.outcome.error_groups import normalise, note, signature
 from jobs.states import AttemptStatus, ErrorState, JobStatus
@@ -57,7 +57,7 @@ def test_normalising_never_fails_stays_short_and_is_stable(text: str) -> None:
     assert signature("t", "c", text) == signature("t", "c", text)
 
 
-def sighting(message: str = "KeyError: 'name'") -> ErrorRecord:
+def sighting(message: str = "KeyError: 'name'") -> ErrorGroup:
     job = make_job(status=JobStatus.RUNNING)
     attempt = make_attempt(job, AttemptStatus.RUNNING)
     kind = note(attempt, Verdict(Reason.EXIT_CODE, message, "exit:1", (message,)), job)

@@ -37,16 +37,16 @@ def verdict(reason: Reason, **more: Any) -> Verdict:
 def play(policy: Policy, reasons: list[Reason], exit_code: int | None = 1) -> list[Decision]:
     """Let a job fail with these reasons one after the other, following each decision, until it ends."""
     history: list[Past] = []
-    hop, decisions = 0, []
+    escalation_level, decisions = 0, []
     for index in range(10_000):
         reason = reasons[index % len(reasons)]
-        history.append(Past(reason.value, exit_code, hop, signature=f"s{reason}"))
-        decision = decide(policy, verdict(reason), exit_code, history, hop=hop)
+        history.append(Past(reason.value, exit_code, escalation_level, signature=f"s{reason}"))
+        decision = decide(policy, verdict(reason), exit_code, history, escalation_level=escalation_level)
         decisions.append(decision)
         if decision.action == "park":
-            history[-1] = Past(reason.value, exit_code, hop, parked=True)
+            history[-1] = Past(reason.value, exit_code, escalation_level, parked=True)
         elif decision.action == "escalate":
-            hop += 1
+            escalation_level += 1
         elif decision.action not in ("retry", "requeue"):
             return decisions
     raise AssertionError("the job was tried for ever")
@@ -77,16 +77,16 @@ def test_what_engine_itself_failed_at_never_escalates(policy: Policy, reason: Re
 @given(policies)
 def test_success_is_final_or_goes_to_review(policy: Policy) -> None:
     history = [Past("ok", 0, 0)]
-    assert decide(policy, verdict(Reason.OK), 0, history, hop=0).action == "done"
-    assert decide(policy, verdict(Reason.OK), 0, history, hop=0, review=True).action == "review"
+    assert decide(policy, verdict(Reason.OK), 0, history, escalation_level=0).action == "done"
+    assert decide(policy, verdict(Reason.OK), 0, history, escalation_level=0, review=True).action == "review"
 
 
 def test_lost_and_infra_attempts_do_not_use_the_budget_of_the_work() -> None:
     policy = Policy((Rule(times=1),))
     history = [Past("lost", None, 0), Past("infra", None, 0), Past("tests_failed", 1, 0)]
-    assert decide(policy, verdict(Reason.TESTS_FAILED), 1, history, hop=0).action == "retry"
+    assert decide(policy, verdict(Reason.TESTS_FAILED), 1, history, escalation_level=0).action == "retry"
     history.append(Past("tests_failed", 1, 0))
-    assert decide(policy, verdict(Reason.TESTS_FAILED), 1, history, hop=0).action == "fail"
+    assert decide(policy, verdict(Reason.TESTS_FAILED), 1, history, escalation_level=0).action == "fail"
 
 
 def test_aider_fails_twice_so_codex_tries_once() -> None:
@@ -113,29 +113,37 @@ def test_back_offs_grow_as_their_names_say(backoff: str, expected: list[float]) 
 
 def test_a_rate_limit_with_a_reset_time_parks_until_then() -> None:
     told = verdict(Reason.RATE_LIMITED, reset_at=1_000.0)
-    decision = decide(Policy(), told, 1, [Past("rate_limited", 1, 0)], hop=0, now=940.0)
+    decision = decide(Policy(), told, 1, [Past("rate_limited", 1, 0)], escalation_level=0, now=940.0)
     assert (decision.action, decision.delay_s) == ("park", 60.0)
 
 
 def test_none_parks_for_nothing() -> None:
     told = verdict(Reason.RATE_LIMITED, reset_at=1_000.0)
-    assert decide(Policy.parse("none"), told, 1, [Past("rate_limited", 1, 0)], hop=0, now=940.0).action == "fail"
+    assert (
+        decide(Policy.parse("none"), told, 1, [Past("rate_limited", 1, 0)], escalation_level=0, now=940.0).action
+        == "fail"
+    )
 
 
 def test_an_interrupted_job_that_may_not_be_repeated_asks_for_a_person() -> None:
     assert (
-        decide(Policy(), verdict(Reason.LOST), None, [Past("lost", None, 0)], hop=0, repeatable=False).action
+        decide(
+            Policy(), verdict(Reason.LOST), None, [Past("lost", None, 0)], escalation_level=0, repeatable=False
+        ).action
         == "quarantine"
     )
 
 
 def test_a_permanent_fault_is_not_tried_again() -> None:
     told = verdict(Reason.INFRA, details={"permanent": True})
-    assert decide(Policy.parse("retry_same"), told, None, [Past("infra", None, 0)], hop=0).action == "fail"
+    assert decide(Policy.parse("retry_same"), told, None, [Past("infra", None, 0)], escalation_level=0).action == "fail"
 
 
 def test_a_timeout_ends_as_timeout() -> None:
-    assert decide(Policy(), verdict(Reason.TIMEOUT), None, [Past("timeout", None, 0)], hop=0).action == "timeout"
+    assert (
+        decide(Policy(), verdict(Reason.TIMEOUT), None, [Past("timeout", None, 0)], escalation_level=0).action
+        == "timeout"
+    )
 
 
 def test_work_and_ours_share_no_reason() -> None:
@@ -147,6 +155,9 @@ def test_interruptions_and_faults_of_ours_that_take_turns_come_to_an_end() -> No
     for turn in range(40):
         reason = (Reason.LOST, Reason.INFRA)[turn % 2]
         history.append(Past(reason, None, 0))
-        if decide(Policy(), Verdict(reason, "", ""), None, history, hop=0).action not in ("requeue", "retry"):
+        if decide(Policy(), Verdict(reason, "", ""), None, history, escalation_level=0).action not in (
+            "requeue",
+            "retry",
+        ):
             return
     raise AssertionError("the job was tried for ever")

@@ -80,7 +80,7 @@ def test_the_run_follows_its_jobs() -> None:
         ("job_status_known", {"status": "sleeping"}),
         ("job_priority_known", {"priority": "urgent"}),
         ("job_finished_iff_final", {"status": "completed", "finished_at": None}),
-        ("job_queued_has_no_open_dependency", {"unmet": 1}),
+        ("job_queued_has_no_open_dependency", {"unmet_dependencies": 1}),
     ],
 )
 def test_the_database_refuses_what_no_service_would_write(constraint: str, fields: dict[str, object]) -> None:

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from adapters.process import Shim, Spec
 from adapters.process.sweep import own_identity, processes_of
 from jobs.errors import Refused
-from jobs.models import ErrorRecord, Event, Job, Node, StepAttempt
+from jobs.models import ErrorGroup, Event, Job, Node, StepAttempt
 from jobs.services.core.private_queue import private_queue
 from jobs.services.core.transitions import move
 from jobs.services.execution.claim import Claimant, claim_next
@@ -175,7 +175,7 @@ def test_silence_is_measured_on_the_observers_own_clock(
     upkeep.tick()
     attempt.refresh_from_db()
     assert attempt.status == "running"
-    StepAttempt.objects.filter(pk=attempt.pk).update(beat=1, lease_until=timezone.now() + timedelta(days=365))
+    StepAttempt.objects.filter(pk=attempt.pk).update(heartbeat=1, lease_until=timezone.now() + timedelta(days=365))
     upkeep.tick()
     clock[0] += settings.ENGINE_LEASE_S + 1
     upkeep.tick()
@@ -184,7 +184,7 @@ def test_silence_is_measured_on_the_observers_own_clock(
 
 
 def test_the_tree_is_dead_before_its_lease_may_be_taken(settings: Settings) -> None:
-    assert settings.ENGINE_DEAD_MAN_S + 1 <= settings.ENGINE_LEASE_S < 30
+    assert settings.ENGINE_WATCHDOG_S + 1 <= settings.ENGINE_LEASE_S < 30
 
 
 def test_two_observers_at_once_close_an_attempt_once(data_dir: Path, dead_worker: tuple[int, int]) -> None:
@@ -261,7 +261,7 @@ def test_a_job_of_a_foreground_command_that_died_is_not_left_waiting(
 
 
 def test_a_mute_runs_out(data_dir: Path) -> None:
-    kind = ErrorRecord.objects.create(
+    kind = ErrorGroup.objects.create(
         signature="s",
         tool="t",
         category="c",

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from jobs.models import ErrorRecord, Job
+from jobs.models import ErrorGroup, Job
 from jobs.services.core import events
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_document, make_job
@@ -41,7 +41,7 @@ def test_values_of_the_environment_never_reach_a_page(admin):
 
 def test_a_failed_job_shows_its_error_card_with_the_kind_of_error(admin):
     job = make_job(JobStatus.FAILED)
-    kind = ErrorRecord.objects.create(signature="abc", tool="shell", category="exit_code", message="Boom", count=3)
+    kind = ErrorGroup.objects.create(signature="abc", tool="shell", category="exit_code", message="Boom", count=3)
     make_attempt(
         job,
         AttemptStatus.FAILED,

@@ -37,7 +37,7 @@ def test_an_empty_list_says_what_a_job_is_and_offers_one(admin):
 
 def test_a_row_says_why_its_job_waits(admin):
     first = make_job(JobStatus.RUNNING, title="Build the thing")
-    child = make_job(JobStatus.WAITING, unmet=1)
+    child = make_job(JobStatus.WAITING, unmet_dependencies=1)
     Dependency.objects.create(job=child, needs=first)
     make_job(JobStatus.QUEUED)
     page = admin.get("/jobs").content.decode()
@@ -125,7 +125,7 @@ def test_the_list_takes_a_fixed_number_of_queries(admin, django_assert_max_num_q
         running = make_job(JobStatus.RUNNING, at=at)
         for _ in range(6):
             make_job(JobStatus.QUEUED, at=at)
-            Dependency.objects.create(job=make_job(JobStatus.WAITING, unmet=1, at=at), needs=running)
+            Dependency.objects.create(job=make_job(JobStatus.WAITING, unmet_dependencies=1, at=at), needs=running)
             make_job(JobStatus.FAILED, at=at)
 
     fill()

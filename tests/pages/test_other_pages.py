@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from jobs.models import ApiToken, Dependency, ErrorRecord, Job, Node, QueueControl, ToolControl, Workstream
+from jobs.models import ApiToken, Dependency, ErrorGroup, Job, Node, QueueControl, ToolControl, Workstream
 from jobs.services.core import events
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_run, make_user, make_workstream
@@ -52,7 +52,7 @@ EVERYWHERE = [
 
 @pytest.fixture
 def some_rows() -> Job:
-    kind = ErrorRecord.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
+    kind = ErrorGroup.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
     make_run("run-1", status="running", started_at=timezone.now())
     job = make_job(JobStatus.FAILED)
     make_attempt(job, AttemptStatus.FAILED, error=kind, reason="exit_code")
@@ -66,7 +66,7 @@ def some_rows() -> Job:
 def test_pages_open_on_an_empty_and_on_a_filled_database(admin, path):
     if not re.search(r"/(run-1|sig1|ws-1)", path):
         assert admin.get(path).status_code == 200
-    kind = ErrorRecord.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
+    kind = ErrorGroup.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
     job = make_job(JobStatus.FAILED)
     make_attempt(job, AttemptStatus.FAILED, error=kind)
     make_attempt(make_job(JobStatus.RUNNING), AttemptStatus.RUNNING)
@@ -178,7 +178,7 @@ def test_pages_take_few_queries(admin, some_rows, django_assert_max_num_queries,
         admin.get(path)
     for number in range(4):
         job = make_job(JobStatus.FAILED, workstream=make_workstream(f"ws-{number + 2}"))
-        make_attempt(job, AttemptStatus.FAILED, error=ErrorRecord.objects.get())
+        make_attempt(job, AttemptStatus.FAILED, error=ErrorGroup.objects.get())
     with django_assert_max_num_queries(most):
         admin.get(path)
 
@@ -234,12 +234,12 @@ def test_a_circuit_is_tried_and_closed_by_hand(admin):
 def test_errors_are_resolved_muted_and_reopened(admin, some_rows):
     for verb, state in (("resolve", "resolved"), ("reopen", "open"), ("mute", "muted")):
         assert admin.post(f"/errors/sig1/{verb}", {"until": "100"}).status_code == 303
-        assert ErrorRecord.objects.get().state == state
-    assert ErrorRecord.objects.get().muted_until_count == 102
+        assert ErrorGroup.objects.get().state == state
+    assert ErrorGroup.objects.get().muted_until_count == 102
     assert "sig1" not in admin.get("/errors").content.decode()
     assert "sig1" in admin.get("/errors?is=muted").content.decode()
     admin.post("/errors/bulk", {"id": ["sig1"], "action": "resolve"})
-    assert ErrorRecord.objects.get().state == "resolved"
+    assert ErrorGroup.objects.get().state == "resolved"
 
 
 def test_a_workstream_is_locked_and_unlocked(admin, some_rows):
@@ -363,7 +363,7 @@ def test_search_groups_what_it_finds_and_hash_looks_at_ids_only(admin):
 
 def test_errors_come_in_pages_of_fifty_that_stay_light(admin):
     for number in range(60):
-        kind = ErrorRecord.objects.create(
+        kind = ErrorGroup.objects.create(
             signature=f"{number:032}",
             tool="shell",
             category="exit_code",

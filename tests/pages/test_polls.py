@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from jobs.models import ErrorRecord, Node, ToolControl
+from jobs.models import ErrorGroup, Node, ToolControl
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 
@@ -30,7 +30,7 @@ MORE = {"/-/runs/run-1/timeline": 7, "/-/tools": 7, "/-/workers": 7}  # every 4,
 @pytest.fixture(autouse=True)
 def _rows():
     cache.clear()
-    kind = ErrorRecord.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
+    kind = ErrorGroup.objects.create(signature="sig1", tool="shell", category="exit_code", message="Boom", count=2)
     ToolControl.objects.create(name="shell", limit=2)
     Node.objects.create(
         name="w-1", host="h", pid=1, pid_started=1, slots=2, queues=["default"], heartbeat_at=timezone.now()

@@ -40,7 +40,7 @@ def find_job(request: Visit, job_id: str) -> Job:
 
 
 def attempts_of(job: Job) -> list[StepAttempt]:
-    return list(job.attempts.select_related("error").defer("carried").order_by("number"))
+    return list(job.attempts.select_related("error").defer("handoff").order_by("number"))
 
 
 def pick_attempt(request: Visit, attempts: Sequence[StepAttempt]) -> StepAttempt | None:

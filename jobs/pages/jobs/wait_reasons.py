@@ -56,6 +56,6 @@ def _queued(jobs: Sequence[Job]) -> dict[int, str]:
 
 def served_queues() -> set[str]:
     """Queues that a living worker takes jobs from."""
-    fresh = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
+    fresh = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_HEARTBEAT_S))
     nodes = Node.objects.filter(stopped_at=None, heartbeat_at__gt=fresh, draining=False)
     return {queue for queues in nodes.values_list("queues", flat=True) for queue in queues}

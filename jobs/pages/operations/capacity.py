@@ -253,7 +253,7 @@ def queue(request: Visit, name: str) -> HttpResponse:
             "ended": ended,
             "came": came,
             "nodes": nodes,
-            "rows": decorate(list(waiting.order_by("rank", "pk")[:50])),
+            "rows": decorate(list(waiting.order_by("claim_order", "pk")[:50])),
             "may_operate": request.actor.may("operate"),
         },
     )

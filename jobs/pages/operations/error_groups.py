@@ -15,7 +15,7 @@ from django_htmx.http import ptag
 from jobs import db
 from jobs.access import Actor
 from jobs.errors import InvalidDocument, Refused
-from jobs.models import ErrorRecord, Event
+from jobs.models import ErrorGroup, Event
 from jobs.pages.shared.charts import days_path
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
@@ -52,7 +52,7 @@ def errors(request: Visit) -> HttpResponse:
     return render(request, "errors/list.html", _list(request))
 
 
-def _asked(request: Visit) -> tuple[dict[str, Any], list[ErrorRecord]]:
+def _asked(request: Visit) -> tuple[dict[str, Any], list[ErrorGroup]]:
     """What the address asks for, and the kinds on that page and one more."""
     tabs, chosen = _tabs(request.actor.errors()), request.GET.get("is", "open")
     chosen = chosen if chosen in tabs else "open"
@@ -96,7 +96,7 @@ def _page_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:5]) <= 1000 else 1
 
 
-def _count_days(actor: Actor, kinds: Sequence[ErrorRecord]) -> None:
+def _count_days(actor: Actor, kinds: Sequence[ErrorGroup]) -> None:
     """Bars of the last 14 days and the number of jobs, with one query for all rows."""
     today = db.now().date()
     rows = (
@@ -164,7 +164,7 @@ def rows(request: Visit) -> HttpResponse:
     )
 
 
-def _kind(request: Visit, signature: str) -> ErrorRecord:
+def _kind(request: Visit, signature: str) -> ErrorGroup:
     found = request.actor.errors().filter(signature=signature).first()
     if found is None:
         raise missing("error", signature)
@@ -175,7 +175,7 @@ def _kind(request: Visit, signature: str) -> ErrorRecord:
 def error(request: Visit, signature: str) -> HttpResponse:
     kind = _kind(request, signature)
     since = db.now() - timedelta(days=DAYS)
-    seen = request.actor.attempts().filter(error=kind).select_related("job").defer("job__spec", "carried")
+    seen = request.actor.attempts().filter(error=kind).select_related("job").defer("job__spec", "handoff")
     attempts = list(seen.order_by("-pk")[:60])
     days = Counter(
         {
@@ -230,7 +230,7 @@ def bulk(request: Visit) -> HttpResponse:
     return see(resolve_url("errors"))
 
 
-def change(kind: ErrorRecord, verb: str, by: str, until: str) -> str:
+def change(kind: ErrorGroup, verb: str, by: str, until: str) -> str:
     """Do it, and say what was done. Raises Refused."""
     if verb == "resolve":
         controls.resolve_error(kind, by=by)

@@ -121,7 +121,7 @@ def running(view: Now) -> dict[str, Any]:
         view.actor.attempts()
         .filter(status=AttemptStatus.RUNNING)
         .select_related("job__workstream")
-        .defer("job__spec", "result_json", "verdict", "carried")
+        .defer("job__spec", "result_json", "verdict", "handoff")
         .order_by("-started_at")[:SHOWN]
     )
     waiting = sorted(

@@ -38,7 +38,7 @@ def slots_now() -> int:
 
 def _fresh() -> datetime:
     """A heartbeat that is five beats late means lost."""
-    return db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
+    return db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_HEARTBEAT_S))
 
 
 def workers_now() -> list[Worker]:

@@ -108,7 +108,7 @@ def cards_of(run: Run, jobs: Sequence[Job]) -> dict[int, Card]:
 
 
 def jobs_of_run(rows: "QuerySet[Job]", run: Run) -> list[Job]:
-    return list(rows.filter(run=run).defer("spec", "next_command", "carried", "paths").order_by("pk")[:MOST_JOBS])
+    return list(rows.filter(run=run).defer("spec", "next_command", "handoff", "paths").order_by("pk")[:MOST_JOBS])
 
 
 def _link(cards: dict[int, Card], jobs: Sequence[Job]) -> None:

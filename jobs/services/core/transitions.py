@@ -147,10 +147,10 @@ def locked(ids: list[int]) -> list[Job]:
 
 
 def recount(child: Job, *, by: str = "engine") -> None:
-    """Bring `unmet` up to date and queue the child when nothing holds it any more. The row must be locked."""
+    """Bring `unmet_dependencies` up to date and queue the child when nothing holds it any more. The row must be locked."""
     unmet = child.dependencies.filter(met=False).count()
-    if unmet != child.unmet:
-        Job.objects.filter(pk=child.pk).update(unmet=unmet, version=F("version") + 1)
-        child.unmet = unmet
+    if unmet != child.unmet_dependencies:
+        Job.objects.filter(pk=child.pk).update(unmet_dependencies=unmet, version=F("version") + 1)
+        child.unmet_dependencies = unmet
     if not unmet and not child.on_hold and child.status == JobStatus.WAITING:
         move(child, JobStatus.QUEUED, by=by)

@@ -61,7 +61,7 @@ def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
         spec,
         timeout_s=metadata.get("timeout_seconds", settings.ENGINE_TIMEOUT_S) or None,
         grace_s=metadata.get("grace_seconds", settings.ENGINE_CANCEL_GRACE_S),
-        dead_man_s=settings.ENGINE_DEAD_MAN_S,
+        dead_man_s=settings.ENGINE_WATCHDOG_S,
         copy_append=attempt.number > 1,
         max_log_bytes=min(spec.max_log_bytes, settings.ENGINE_LOG_LIMIT_BYTES),
         rlimits=settings.ENGINE_RLIMITS or None,
@@ -108,7 +108,7 @@ def _context(attempt: StepAttempt, secrets: dict[str, str]) -> Context:
         allowed_executables=None if any_program else allowed,
         allowed_roots=job_paths.roots(),
         secrets=secrets,
-        hop=attempt.hop,
+        escalation_level=attempt.escalation_level,
         attempt=attempt.number,
     )
 

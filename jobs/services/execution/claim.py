@@ -93,10 +93,10 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
         started_at=at,
         job=job,
         number=number,
-        hop=job.hop,
-        cause=job.carried.get("cause", "submitted" if previous is None else "retried"),
+        escalation_level=job.escalation_level,
+        cause=job.handoff.get("cause", "submitted" if previous is None else "retried"),
         escalated_from_id=previous.pk if previous and previous.step_name != job.tool else None,
-        carried=job.carried,
+        handoff=job.handoff,
         result_json={"job_id": job.job_id},
         fence=job.fence,
         marker=marker,
@@ -113,4 +113,4 @@ def extend_lease(attempt: StepAttempt, **noted: Any) -> bool:
     """One beat, with what is `noted` beside it. False: it is no longer ours, so kill the child and write nothing more."""
     until = db.now() + timedelta(seconds=settings.ENGINE_LEASE_S)
     ours = StepAttempt.objects.filter(pk=attempt.pk, fence=attempt.fence, status=AttemptStatus.RUNNING)
-    return ours.update(**noted, beat=F("beat") + 1, lease_until=until) == 1
+    return ours.update(**noted, heartbeat=F("heartbeat") + 1, lease_until=until) == 1

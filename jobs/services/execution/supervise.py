@@ -47,7 +47,7 @@ class Supervisor:
 
     def watch(self) -> Ending:
         """Returns the ending. Raises LostLease after ending the tree."""
-        pause = min(LOOK_S, settings.ENGINE_BEAT_S)
+        pause = min(LOOK_S, settings.ENGINE_HEARTBEAT_S)
         look_at = 0.0
         while True:
             if self.shim.fileno() >= 0:
@@ -80,7 +80,7 @@ class Supervisor:
     def _look(self) -> None:
         """One query tells whether we still own the attempt and whether somebody cancelled; a beat when it is due."""
         asked_at = time.monotonic()  # from before the question: the shim's timer must never run longer than the lease
-        if asked_at - self._beat_at >= settings.ENGINE_BEAT_S:
+        if asked_at - self._beat_at >= settings.ENGINE_HEARTBEAT_S:
             self._beat(asked_at)
         job = Job.objects.filter(pk=self.attempt.job_id).values("status", "fence", "cancel_grace_s").first()
         if job is None or job["fence"] != self.attempt.fence:
@@ -95,7 +95,7 @@ class Supervisor:
         if not extend_lease(self.attempt, **self.shipper.totals()):
             self._lose()
         self._beat_at = asked_at
-        self.shim.extend(max(0.1, settings.ENGINE_DEAD_MAN_S - (time.monotonic() - asked_at)))
+        self.shim.extend(max(0.1, settings.ENGINE_WATCHDOG_S - (time.monotonic() - asked_at)))
 
     def _lose(self) -> None:
         self.shim.kill()

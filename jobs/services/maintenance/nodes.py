@@ -54,7 +54,7 @@ def tools() -> dict[str, dict[str, object]]:
     return {name: adapter.get_tool_info() for name, adapter in registry.adapters().items()}
 
 
-def beat() -> None:
+def heartbeat() -> None:
     Node.objects.filter(name=settings.ENGINE_NODE).update(heartbeat_at=db.now())
 
 

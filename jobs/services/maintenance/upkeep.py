@@ -16,7 +16,7 @@ from adapters.process.sweep import alive, kill_attempt, read_ending, read_pids
 from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import Refused
-from jobs.models import ErrorRecord, Job, StepAttempt
+from jobs.models import ErrorGroup, Job, StepAttempt
 from jobs.queue.wake import keep_awake
 from jobs.services.core.private_queue import private_queue_prefix
 from jobs.services.core.transitions import locked, move, recount
@@ -39,7 +39,7 @@ _healed_at = 0.0
 def tick() -> None:
     """One second's work: beat, rescue, promote, expire. Steps are apart, so that one that fails takes no other along."""
     global _healed_at
-    nodes.beat()
+    nodes.heartbeat()
     look_after_attempts()
     for job in Job.objects.delayed().filter(not_before__lte=db.now())[:200]:
         _guarded(partial(move, job, JobStatus.QUEUED))
@@ -105,8 +105,8 @@ def _shim_has_ended(attempt: StepAttempt) -> bool:
 def _silent_for(attempt: StepAttempt) -> float:
     """Seconds without a beat, by this process's own monotonic clock: no host's wall clock is trusted."""
     beat, since = _seen.get(attempt.pk, (-1, 0.0))
-    if beat != attempt.beat:
-        _seen[attempt.pk] = (attempt.beat, time.monotonic())
+    if beat != attempt.heartbeat:
+        _seen[attempt.pk] = (attempt.heartbeat, time.monotonic())
         return 0.0
     return time.monotonic() - since
 
@@ -154,7 +154,9 @@ def _recount(pk: int) -> None:
 
 def heal() -> None:
     """Slow safety nets: jobs that wait for nothing, errors whose mute has run out."""
-    idle = Job.objects.filter(status=JobStatus.WAITING, on_hold=False).filter(Q(unmet=0) | ~Q(dependencies__met=False))
+    idle = Job.objects.filter(status=JobStatus.WAITING, on_hold=False).filter(
+        Q(unmet_dependencies=0) | ~Q(dependencies__met=False)
+    )
     for pk in idle.values_list("pk", flat=True).distinct()[:200]:
         _guarded(partial(_recount, pk))
     for job in Job.objects.filter(status__in=LEFT_BEHIND, queue__startswith=private_queue_prefix()):
@@ -162,6 +164,6 @@ def heal() -> None:
         if not alive(pid, started):
             gone = "The command that ran it has ended."
             _guarded(partial(move, job, JobStatus.CANCELLED, reason="cancelled", summary=gone))
-    ErrorRecord.objects.filter(state=ErrorState.MUTED, muted_until__lte=db.now()).update(
+    ErrorGroup.objects.filter(state=ErrorState.MUTED, muted_until__lte=db.now()).update(
         state=ErrorState.OPEN, muted_until=None
     )

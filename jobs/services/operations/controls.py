@@ -7,7 +7,7 @@ from django.db.models import F
 
 from jobs import db
 from jobs.errors import NotFound, WrongState
-from jobs.models import ErrorRecord, Node, QueueControl, ToolControl, Workstream
+from jobs.models import ErrorGroup, Node, QueueControl, ToolControl, Workstream
 from jobs.queue.wake import wake
 from jobs.services.core import events
 from jobs.services.core.sanitize import text
@@ -124,23 +124,23 @@ def forget_node(node: Node, *, by: str) -> None:
         node.delete()
 
 
-def resolve_error(kind: ErrorRecord, *, by: str) -> ErrorRecord:
+def resolve_error(kind: ErrorGroup, *, by: str) -> ErrorGroup:
     return _set_error(kind, "error.resolved", by, state=ErrorState.RESOLVED, resolved_at=db.now(), regressed_at=None)
 
 
-def reopen_error(kind: ErrorRecord, *, by: str) -> ErrorRecord:
+def reopen_error(kind: ErrorGroup, *, by: str) -> ErrorGroup:
     return _set_error(kind, "error.reopened", by, state=ErrorState.OPEN, muted_until=None, muted_until_count=None)
 
 
-def mute_error(kind: ErrorRecord, *, by: str, until: datetime | None = None, more: int | None = None) -> ErrorRecord:
+def mute_error(kind: ErrorGroup, *, by: str, until: datetime | None = None, more: int | None = None) -> ErrorGroup:
     """Keep quiet until a time, or until it was seen `more` times again."""
     limit = F("count") + more if more else None
     return _set_error(kind, "error.muted", by, state=ErrorState.MUTED, muted_until=until, muted_until_count=limit)
 
 
-def _set_error(kind: ErrorRecord, event: str, by: str, **fields: Any) -> ErrorRecord:
+def _set_error(kind: ErrorGroup, event: str, by: str, **fields: Any) -> ErrorGroup:
     with db.atomic():
-        if not ErrorRecord.objects.filter(pk=kind.pk).update(**fields):
+        if not ErrorGroup.objects.filter(pk=kind.pk).update(**fields):
             raise NotFound("This kind of error does not exist any more.")
         events.record(
             event, by=by, signature=kind.signature, message=kind.message[:120], old=kind.state, new=fields["state"]

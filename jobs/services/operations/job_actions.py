@@ -14,7 +14,7 @@ from jobs.services.core import events
 from jobs.services.core.private_queue import served_queue
 from jobs.services.core.transitions import FAILURES, move, recount
 from jobs.services.outcome.external_runs import let_go
-from jobs.services.outcome.handoff import carried_from, last_verdict, prompt_of
+from jobs.services.outcome.handoff import build_handoff, last_verdict, prompt_of
 from jobs.services.submission.dependencies import failed_need, rearm
 from jobs.services.submission.submit import refuse_locked
 from jobs.states import FINAL, JobStatus
@@ -102,11 +102,11 @@ def escalate(job: Job, *, by: str, tool: str, command: dict[str, Any] | None = N
         registry.get(tool)
     except UnknownTool as unknown:
         raise NotFound(str(unknown)) from None
-    last, carried = job.latest_attempt(), {}
+    last, handoff = job.latest_attempt(), {}
     try:
         if command is None and last is not None:
-            carried = carried_from(job, last, last_verdict(last), tool)
-            command = carried.pop("command")
+            handoff = build_handoff(job, last, last_verdict(last), tool)
+            command = handoff.pop("command")
         else:
             command = command or registry.get(tool).command_for_prompt(prompt_of(job, job.tool), job.document())
     except AdapterError as refusal:  # a tool without a model cannot take over
@@ -117,9 +117,9 @@ def escalate(job: Job, *, by: str, tool: str, command: dict[str, Any] | None = N
         event="job.escalated",
         cause="escalated by hand",
         tool=tool,
-        hop=job.hop + 1,
+        escalation_level=job.escalation_level + 1,
         next_command=command,
-        carried=carried,
+        handoff=handoff,
     )
 
 
@@ -138,7 +138,7 @@ def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
                 f"{job.job_id} then waits for it again.",
                 state=job.status,
             )
-        carried = {**(fields.pop("carried", None) or {}), "cause": cause}
+        handoff = {**(fields.pop("handoff", None) or {}), "cause": cause}
         unmet = job.dependencies.filter(met=False).count() if job.status == JobStatus.BLOCKED else 0
         to = JobStatus.WAITING if unmet else JobStatus.QUEUED
         move(
@@ -149,10 +149,10 @@ def _again(job: Job, *, by: str, event: str, cause: str, **fields: Any) -> Job:
             payload={"tool": fields.get("tool", job.tool)},
             reason="",
             summary="",
-            budget_from=job.attempts_made,
-            carried=carried,
+            retry_budget_start=job.attempts_made,
+            handoff=handoff,
             cancelled_by="",
-            unmet=unmet,
+            unmet_dependencies=unmet,
             on_hold=False,
             queue=served_queue(job),
             **fields,
@@ -173,7 +173,7 @@ def release(job: Job, *, by: str) -> Job:
                 event="job.released",
                 reason="",
                 summary="",
-                budget_from=job.attempts_made,
+                retry_budget_start=job.attempts_made,
                 queue=served_queue(job),
             )
         if job.status == JobStatus.WAITING and job.on_hold:
@@ -254,8 +254,8 @@ def review(job: Job, *, by: str, verdict: str, message: str = "") -> Job:
             by=by,
             event="review.changes_requested",
             payload=payload,
-            budget_from=job.attempts_made,
+            retry_budget_start=job.attempts_made,
             next_command=command,
             queue=served_queue(job),
-            carried={"cause": "changes requested", "message": message},
+            handoff={"cause": "changes requested", "message": message},
         )

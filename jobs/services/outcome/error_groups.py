@@ -7,7 +7,7 @@ from django.db.models import F
 
 from adapters.verdict import Verdict
 from jobs import db
-from jobs.models import ErrorRecord, Job, StepAttempt
+from jobs.models import ErrorGroup, Job, StepAttempt
 from jobs.services.core import events
 from jobs.states import ErrorState
 
@@ -41,12 +41,12 @@ def signature(tool: str, category: str, message: str) -> str:
     return hashlib.sha256(f"{tool}\n{category}\n{normalise(message)}".encode()).hexdigest()[:32]
 
 
-def note(attempt: StepAttempt, verdict: Verdict, job: Job) -> ErrorRecord:
+def note(attempt: StepAttempt, verdict: Verdict, job: Job) -> ErrorGroup:
     """Count the sighting of this kind of error, and reopen the kind if it was thought resolved."""
     message = verdict.details.get("error") or (verdict.evidence[-1] if verdict.evidence else verdict.summary)
     message = str(message) or verdict.summary
     at, category = db.now(), verdict.reason.value
-    kind, _ = ErrorRecord.objects.get_or_create(
+    kind, _ = ErrorGroup.objects.get_or_create(
         signature=signature(attempt.step_name, category, message),
         defaults={
             "tool": attempt.step_name,
@@ -57,7 +57,7 @@ def note(attempt: StepAttempt, verdict: Verdict, job: Job) -> ErrorRecord:
             "last_seen_at": at,
         },
     )
-    rows = ErrorRecord.objects.filter(pk=kind.pk)
+    rows = ErrorGroup.objects.filter(pk=kind.pk)
     rows.update(count=F("count") + 1, last_seen_at=at, run_id=job.run_id, ws_id=job.workstream.ws_id)
     if rows.filter(state=ErrorState.RESOLVED).update(state=ErrorState.OPEN, regressed_at=at):
         events.record("error.regressed", job=job, signature=kind.signature)

@@ -10,7 +10,7 @@ from jobs.models import Job, StepAttempt
 TAIL_BYTES = 6000
 
 
-def carried_from(job: Job, attempt: StepAttempt, verdict: Verdict, tool: str) -> dict[str, Any]:
+def build_handoff(job: Job, attempt: StepAttempt, verdict: Verdict, tool: str) -> dict[str, Any]:
     """The context for `tool`, with its new `command`, built by its own adapter and not by cutting strings."""
     document = job.document()
     prompt = prompt_of(job, attempt.step_name)

@@ -103,7 +103,7 @@ class Past:
 
     reason: str
     exit_code: int | None
-    hop: int
+    escalation_level: int
     signature: str = ""
     parked: bool = False
 
@@ -125,7 +125,7 @@ def decide(
     exit_code: int | None,
     history: Sequence[Past],
     *,
-    hop: int,
+    escalation_level: int,
     repeatable: bool = True,
     review: bool = False,
     now: float = 0.0,
@@ -141,15 +141,25 @@ def decide(
     if policy.parks and told_when and sum(past.parked for past in history) < PARK_TRIES:
         wait = min(PARK_MOST_S, max(1.0, verdict.reset_at - now)) if verdict.reset_at is not None else PARK_S
         return Decision("park", delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
-    rung = [past for past in history if past.hop == hop and past.reason not in OURS and not past.parked]
+    rung = [
+        past
+        for past in history
+        if past.escalation_level == escalation_level and past.reason not in OURS and not past.parked
+    ]
     for rule in policy.rules:
         if rule.matches(reason, exit_code):
             used = sum(rule.matches(past.reason, past.exit_code) for past in rung)  # counts this one too
             if used <= rule.times:
                 delay = rule.delay_s(used, chance)
                 return Decision("retry", delay_s=delay, sentence=f"Retry {used} of {rule.times}.")
-    if hop < len(policy.ladder) and (reason in WORK or any(rule.matches(reason, exit_code) for rule in policy.rules)):
-        return Decision("escalate", tool=policy.ladder[hop], sentence=f"Escalated to {policy.ladder[hop]}.")
+    if escalation_level < len(policy.ladder) and (
+        reason in WORK or any(rule.matches(reason, exit_code) for rule in policy.rules)
+    ):
+        return Decision(
+            "escalate",
+            tool=policy.ladder[escalation_level],
+            sentence=f"Escalated to {policy.ladder[escalation_level]}.",
+        )
     tried = [past for past in history if past.reason not in OURS and not past.parked]
     if len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:
         return Decision("quarantine", sentence=f"The same error {len(tried)} times; retries are spent.")

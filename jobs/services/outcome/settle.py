@@ -18,7 +18,7 @@ from jobs.services.core.sanitize import fit, storable
 from jobs.services.core.transitions import move
 from jobs.services.outcome import error_groups
 from jobs.services.outcome.circuit_breaker import note_outcome
-from jobs.services.outcome.handoff import carried_from
+from jobs.services.outcome.handoff import build_handoff
 from jobs.services.outcome.retry_policy import Decision, Past, Policy, decide
 from jobs.states import ATTEMPT_NEXT, AttemptStatus, JobStatus
 
@@ -59,10 +59,10 @@ def settle(
                 usage=verdict.usage,
             )
         _close(attempt, job, verdict, ending, head_commit, error_report)
-        decision, carried = _hand_over(job, attempt, verdict, _decide(job, attempt, verdict))
+        decision, handoff = _hand_over(job, attempt, verdict, _decide(job, attempt, verdict))
         note_outcome(attempt.step_name, verdict)
         _record(job, attempt, verdict, ending, decision, by)
-        _follow(job, attempt, verdict, decision, carried)
+        _follow(job, attempt, verdict, decision, handoff)
         db.on_commit(wake)  # a slot is free
     return decision
 
@@ -128,11 +128,11 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
         Past(
             row.reason,
             row.exit_code,
-            row.hop,
+            row.escalation_level,
             row.error.signature if row.error else "",
             bool(row.verdict.get("parked")),
         )
-        for row in job.attempts.filter(number__gt=job.budget_from).select_related("error").order_by("number")
+        for row in job.attempts.filter(number__gt=job.retry_budget_start).select_related("error").order_by("number")
     ]
     metadata = job.metadata
     # What a program ran by itself, nobody here can run again.
@@ -144,7 +144,7 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
             verdict,
             attempt.exit_code,
             history,
-            hop=job.hop,
+            escalation_level=job.escalation_level,
             repeatable=repeatable,
             review=bool(metadata.get("review")),
             now=time.time(),
@@ -164,7 +164,7 @@ def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decis
     if decision.action != "escalate":
         return decision, {}
     try:
-        return decision, storable(carried_from(job, attempt, verdict, decision.tool))
+        return decision, storable(build_handoff(job, attempt, verdict, decision.tool))
     except Exception as refusal:
         log.warning("job %s cannot be handed over to %s: %r", job.job_id, decision.tool, refusal)
         sentence = f"{verdict.summary}; it could not be handed over to {decision.tool}: {refusal}"
@@ -191,7 +191,7 @@ def _record(
     )
 
 
-def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, carried: dict[str, Any]) -> None:
+def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, handoff: dict[str, Any]) -> None:
     said = {"reason": verdict.reason.value, "summary": (decision.sentence or verdict.summary)[:500]}
     payload = {"attempt": attempt.number, "reason": verdict.reason.value}
     match decision.action:
@@ -202,7 +202,7 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
         case "cancelled":
             _cancelled(job, verdict, payload)
         case "requeue":
-            move(job, JobStatus.QUEUED, payload=payload, **said, carried={**job.carried, "cause": "lost"})
+            move(job, JobStatus.QUEUED, payload=payload, **said, handoff={**job.handoff, "cause": "lost"})
         case "retry" | "park":
             cause = "retried" if decision.action == "retry" else "parked"
             _later(
@@ -210,7 +210,7 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
                 decision,
                 {**payload, "delay_s": round(decision.delay_s, 1)},
                 said,
-                carried={**job.carried, "cause": cause},
+                handoff={**job.handoff, "cause": cause},
             )
         case "escalate":
             _later(
@@ -219,9 +219,9 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
                 {**payload, "tool": decision.tool, "from": attempt.step_name},
                 said,
                 tool=decision.tool,
-                hop=job.hop + 1,
-                next_command=carried.pop("command"),
-                carried=carried,
+                escalation_level=job.escalation_level + 1,
+                next_command=handoff.pop("command"),
+                handoff=handoff,
             )
         case "quarantine":
             move(job, JobStatus.QUARANTINED, payload=payload, **said)

@@ -22,7 +22,7 @@ class Waiting:
 
 def fresh_nodes() -> "QuerySet[Node]":
     """Worker hosts that live."""
-    since = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_BEAT_S))
+    since = db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_HEARTBEAT_S))
     return Node.objects.filter(stopped_at=None, heartbeat_at__gt=since)
 
 

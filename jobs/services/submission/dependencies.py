@@ -113,12 +113,12 @@ def failed_need(job: Job) -> Job | None:
 def _settle(job: Job) -> None:
     failed = failed_need(job)
     if failed and job.metadata.get("on_dependency_failure") != "hold":
-        job.unmet = job.dependencies.filter(met=False).count()
+        job.unmet_dependencies = job.dependencies.filter(met=False).count()
         move(
             job,
             JobStatus.BLOCKED,
             reason="dependency",
-            unmet=job.unmet,
+            unmet_dependencies=job.unmet_dependencies,
             summary=f"Blocked: {failed.job_id} ended as {failed.status}.",
         )
         return
@@ -138,5 +138,5 @@ def rearm(parent: Job, by: str) -> None:
         for child in locked(list(unmet.values_list("job_id", flat=True))):
             if child.status == JobStatus.BLOCKED and failed_need(child) is None:
                 count = Dependency.objects.filter(job=child, met=False).count()
-                move(child, JobStatus.WAITING, by=by, reason="", summary="", unmet=count)
+                move(child, JobStatus.WAITING, by=by, reason="", summary="", unmet_dependencies=count)
                 again.append(child)

@@ -17,7 +17,7 @@ from jobs.models import Job, Run, Workstream
 from jobs.queue.wake import wake
 from jobs.services.core import events
 from jobs.services.submission import job_paths
-from jobs.services.submission.claim_order import rank
+from jobs.services.submission.claim_order import claim_order
 from jobs.services.submission.dependencies import link
 from jobs.states import JobStatus, Priority
 
@@ -125,7 +125,7 @@ def _create(document: dict[str, Any], by: Submitter, base: Path | None, queue: s
                 status=JobStatus.WAITING,
                 priority=priority,
                 queue=queue or metadata.get("queue", "default"),
-                rank=rank(priority, at),
+                claim_order=claim_order(priority, at),
                 repo_key=str(found.repo_root),
                 exclusive=metadata.get("access", "write") == "write",
                 concurrency_key=metadata.get("concurrency_key", ""),
