@@ -57,7 +57,7 @@ class Command:
     argv: list[str]
     env: dict[str, str] = field(repr=False)
     cwd: str
-    stdin: bytes | None = field(default=None, repr=False)  # None: /dev/null; some tools wait for ever on an open one
+    stdin: bytes | None = field(default=None, repr=False)  # None: /dev/null; some tools wait forever on an open one
     streams: Literal["merged", "split"] = "merged"
     idle_timeout_s: float | None = None
     display: list[str] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Adapter(Protocol):
 
     @property
     def default_idle_s(self) -> float | None:
-        """How long the tool may be silent before it counts as stalled; None: for ever."""
+        """How long the tool may be silent before it counts as stalled; None: forever."""
         ...
 
     @property

@@ -51,7 +51,7 @@ def get(name: str) -> Adapter:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-        raise UnknownTool(f"there is no tool {name!r}; {hint}")
+        raise UnknownTool(f"unknown tool {name!r}; {hint}")
     return known[name]
 
 

@@ -82,7 +82,7 @@ SENTENCES = {
     Reason.OVERLOADED: "The model's server is in trouble",
     Reason.NETWORK: "The model's server cannot be reached",
     Reason.CONTEXT_OVERFLOW: "The conversation is too long for the model",
-    Reason.MODEL_MISSING: "There is no such model",
+    Reason.MODEL_MISSING: "Unknown model",
 }
 
 STATUS_IN_TEXT = re.compile(r"(?:status|http|code|error)\W{0,3}(?:code\W{0,3})?([45]\d\d)\b", re.IGNORECASE)

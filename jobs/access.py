@@ -92,7 +92,7 @@ class Actor:
         """The job, if the actor sees it and may do `verb` to it."""
         job = self.jobs().select_related("workstream").filter(job_id=job_id).first()
         if job is None:
-            raise NotFound(f"There is no job {job_id}.", job_id=job_id)
+            raise NotFound(f"Job {job_id} not found.", job_id=job_id)
         if verb:
             self.require_to(verb, job)
         return job
@@ -118,7 +118,7 @@ class Actor:
     def template(self, slug: str, *, change: bool = False) -> JobTemplate:
         found = self.templates().filter(slug=slug).first()
         if found is None:
-            raise NotFound(f"There is no template {slug}.")
+            raise NotFound(f"Template {slug} not found.")
         if change:
             self.require_to_change(found)
         return found
@@ -187,7 +187,7 @@ class Actor:
         for root, sees, submits in reversed(self._projects):
             if repository == root or repository.startswith(root.rstrip("/") + "/"):
                 if not sees:
-                    raise NotFound(f"There is no repository {repository}.")
+                    raise NotFound(f"Repository {repository} not found.")
                 if not submits:
                     raise NotAllowed(f"{self.name} may not submit to {repository}.", scope="submit")
                 return

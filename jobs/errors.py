@@ -54,7 +54,7 @@ class LockedWorkstream(Refused):
 
 
 class DependencyCycle(Refused):
-    """The jobs would wait for each other for ever; the message names the ring."""
+    """The jobs would wait for each other forever; the message names the ring."""
 
     code = "dependency_cycle"
     status = 422

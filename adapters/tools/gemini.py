@@ -75,7 +75,7 @@ class GeminiAdapter(AgentAdapter):
             # In its default mode a headless gemini is not offered any tool that edits, says so to nobody, and exits 0.
             draft.add("--approval-mode", "auto_edit")
         if "TMPDIR" not in (draft.job.get("env") or {}):
-            # An error leaves the whole conversation in a file there, for everybody to read.
+            # An error leaves the whole conversation in a file there, foreverybody to read.
             draft.env["TMPDIR"] = str(draft.attempt_dir)
         if "GEMINI_API_KEY" in draft.env:
             # It fills what is not set from the repository's .env, which could send the key elsewhere; empty is set.

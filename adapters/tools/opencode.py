@@ -45,7 +45,7 @@ class OpencodeAdapter(AgentAdapter):
     name = "opencode"
     executables = ("opencode",)
     capabilities = ("edit", "shell", "usage", "cost", "resume")
-    default_idle_s = 300.0  # it retries a failing server for ever without a word: silence is the only sign
+    default_idle_s = 300.0  # it retries a failing server forever without a word: silence is the only sign
     own_env = {
         "OPENCODE_DISABLE_AUTOUPDATE": "1",
         "OPENCODE_DISABLE_MODELS_FETCH": "1",

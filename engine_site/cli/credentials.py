@@ -72,16 +72,14 @@ def list_secrets() -> None:
         }
         for row in Secret.objects.prefetch_related("grants")
     ]
-    output.table(
-        {"name": "SECRET", "grants": "GRANTED TO", "set_by": "BY", "updated_at": "AGE"}, rows, "There is no secret."
-    )
+    output.table({"name": "SECRET", "grants": "GRANTED TO", "set_by": "BY", "updated_at": "AGE"}, rows, "No secrets.")
 
 
 @secret.command()
 def rotate() -> None:
     """Seal every secret with a new key: the first of ENGINE_SECRETS_KEY, else one that is made now."""
     count = secrets.rotate(by=who())
-    output.err.print(f"{count} sealed anew.")
+    output.err.print(f"{count} secrets re-encrypted.")
 
 
 @secret.command("new-key")
@@ -101,7 +99,7 @@ def create_token(
     by = who()
     owner = User.objects.filter(username=user).first()
     if owner is None:
-        raise NotFound(f"There is no user {user}.")
+        raise NotFound(f"User {user} not found.")
     until = db.now() + timedelta(days=days) if days else None
     _, value = tokens.create(owner, name, scope, by=by, expires_at=until)
     print(value)
@@ -130,7 +128,7 @@ def list_tokens() -> None:
         "status": "STATE",
         "last_used_at": "USED",
     }
-    output.table(columns, rows, "There is no token.")
+    output.table(columns, rows, "No tokens.")
 
 
 @token.command()

@@ -31,7 +31,7 @@ def runs(
     """List runs, newest first."""
     rows = backend().runs({"status": status} if status else {}, limit)
     columns = {"run_id": "RUN", "status": "STATUS", "created_at": "AGE", "title": "TITLE"}
-    output.as_json(rows) if as_json else output.table(columns, rows, "There is no run.")
+    output.as_json(rows) if as_json else output.table(columns, rows, "No runs.")
 
 
 @app.command()
@@ -49,7 +49,7 @@ def errors(
         "last_seen_at": "LAST",
         "message": "MESSAGE",
     }
-    output.as_json(rows) if as_json else output.table(columns, rows, "There is no error.")
+    output.as_json(rows) if as_json else output.table(columns, rows, "No errors.")
 
 
 @app.command()
@@ -66,7 +66,7 @@ def tools(as_json: Json = False) -> None:
         "queued": "QUEUED",
         "path": "PATH",
     }
-    output.as_json(rows) if as_json else output.table(columns, rows, "There is no tool.")
+    output.as_json(rows) if as_json else output.table(columns, rows, "No tools.")
 
 
 @app.command()

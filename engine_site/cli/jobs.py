@@ -170,7 +170,7 @@ def retry(
 
 @app.command()
 def escalate(
-    job_ids: JobIds, to: Annotated[str, typer.Option("--to", help="The tool that shall try.")], as_json: Json = False
+    job_ids: JobIds, to: Annotated[str, typer.Option("--to", help="The tool to try next.")], as_json: Json = False
 ) -> None:
     """Let another tool try, told what the last attempt met."""
     _act(job_ids, "escalate", as_json, {"tool": to})

@@ -71,7 +71,7 @@ class Local:
     def _find(self, job_id: str) -> Job:
         job = Job.objects.select_related("workstream").filter(job_id=job_id).first()
         if job is None:
-            raise NotFound(f"There is no job {job_id}.")
+            raise NotFound(f"Job {job_id} not found.")
         return job
 
     def job(self, job_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the `engine` command starts: Django first, then the commands, then one sentence for every refusal."""
+"""Where the `engine` command starts: Django first, then the commands, then one sentence forevery refusal."""
 
 import sys
 

@@ -33,7 +33,7 @@ def up(
         else:
             out.print(f"\n[bold]Engine is ready:[/] {address}\n")
             if not demonstration.anybody():
-                out.print("There is no user yet; make one with: python manage.py createsuperuser\n")
+                out.print("No user exists yet. Create one with: python manage.py createsuperuser\n")
         out.print("Ctrl-C stops it.")
 
     try:

@@ -45,12 +45,12 @@ def list_attempts(request: HttpRequest, query: Query[AttemptsQuery]) -> Any:
     "/{attempt_id}",
     auth=READ,
     operation_id="attempts_get",
-    summary="Look at an attempt",
+    summary="Get an attempt",
     response=answers(AttemptOut, 404),
 )
 def get_attempt(request: HttpRequest, attempt_id: RowId, query: Query[Sparse]) -> Any:
     """One attempt, by its number."""
     attempt = actor(request).attempts().select_related("job", "error").filter(pk=attempt_id).first()
     if attempt is None:
-        raise NotFound(f"There is no attempt with the number {attempt_id}.")
+        raise NotFound(f"Attempt {attempt_id} not found.")
     return one(request, attempt, AttemptOut, query.fields)

@@ -56,7 +56,7 @@ class MuteIn(Order):
     more: More | None = Field(None, description="quiet until it was seen so often again")
 
 
-@router.get("", auth=READ, operation_id="errors_list", summary="List kinds of errors", response=answers(Page[ErrorOut]))
+@router.get("", auth=READ, operation_id="errors_list", summary="List error groups", response=answers(Page[ErrorOut]))
 def list_errors(request: HttpRequest, query: Query[ErrorsQuery]) -> Any:
     """Kinds of errors, the newest kind first."""
     wanted = {"state": query.state, "tool": query.tool, "category": query.category, "message__icontains": query.q}
@@ -67,7 +67,7 @@ def list_errors(request: HttpRequest, query: Query[ErrorsQuery]) -> Any:
 def _found(request: HttpRequest, signature: str) -> ErrorGroup:
     kind = actor(request).errors().filter(signature=signature).first()
     if kind is None:
-        raise NotFound(f"There is no kind of error {signature}.")
+        raise NotFound(f"Error group {signature} not found.")
     return kind
 
 
@@ -75,7 +75,7 @@ def _found(request: HttpRequest, signature: str) -> ErrorGroup:
     "/{signature}",
     auth=READ,
     operation_id="errors_get",
-    summary="Look at a kind of error",
+    summary="Get an error group",
     response=answers(ErrorOut, 404),
 )
 def get_error(request: HttpRequest, signature: Signature, query: Query[Sparse]) -> Any:
@@ -87,7 +87,7 @@ def get_error(request: HttpRequest, signature: Signature, query: Query[Sparse]) 
     "/{signature}/resolve",
     auth=OPERATE,
     operation_id="errors_resolve",
-    summary="Resolve a kind of error",
+    summary="Resolve an error group",
     response=answers(ErrorOut, 404),
 )
 def resolve(request: HttpRequest, signature: Signature) -> ErrorGroup:
@@ -99,7 +99,7 @@ def resolve(request: HttpRequest, signature: Signature) -> ErrorGroup:
     "/{signature}/mute",
     auth=OPERATE,
     operation_id="errors_mute",
-    summary="Mute a kind of error",
+    summary="Mute an error group",
     response=answers(ErrorOut, 404, body=True),
 )
 def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] = None) -> ErrorGroup:
@@ -112,7 +112,7 @@ def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] 
     "/{signature}/reopen",
     auth=OPERATE,
     operation_id="errors_reopen",
-    summary="Reopen a kind of error",
+    summary="Reopen an error group",
     response=answers(ErrorOut, 404),
 )
 def reopen(request: HttpRequest, signature: Signature) -> ErrorGroup:

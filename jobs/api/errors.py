@@ -94,7 +94,7 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def missing(request: HttpRequest, _: Http404) -> HttpResponse:
-    return problem(request, 404, "There is no such thing.")
+    return problem(request, 404, "Not found.")
 
 
 def defect(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -48,7 +48,7 @@ def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
     return page(request, rows.filter(**{field: value for field, value in wanted.items() if value}), EventOut, query)
 
 
-@router.get("/stream", auth=READ, operation_id="events_stream", summary="Follow the events", response=answers(str))
+@router.get("/stream", auth=READ, operation_id="events_stream", summary="Stream events", response=answers(str))
 def stream(
     request: HttpRequest, after: EventNumber | None = None, last_event_id: Header[ResumeAt | None] = None
 ) -> Any:
@@ -73,11 +73,11 @@ def stream(
 
 
 @router.get(
-    "/{event_id}", auth=READ, operation_id="events_get", summary="Look at an event", response=answers(EventOut, 404)
+    "/{event_id}", auth=READ, operation_id="events_get", summary="Get an event", response=answers(EventOut, 404)
 )
 def get_event(request: HttpRequest, event_id: RowId, query: Query[Sparse]) -> Any:
     """One event, by its number."""
     event = actor(request).events().filter(pk=event_id).first()
     if event is None:
-        raise NotFound(f"There is no event with the number {event_id}.")
+        raise NotFound(f"Event {event_id} not found.")
     return one(request, event, EventOut, query.fields)

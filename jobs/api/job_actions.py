@@ -128,7 +128,7 @@ def close(request: HttpRequest, job_id: Key) -> Job:
     "/{job_id}/review",
     auth=REVIEW,
     operation_id="jobs_review",
-    summary="Judge a job in review",
+    summary="Review a job",
     response=answers(JobDetail, 404, 409, body=True),
 )
 def review(request: HttpRequest, order: ReviewIn, job_id: Key) -> Job:
@@ -151,7 +151,7 @@ class BulkIn(Order):
     verb: Literal["cancel", "retry", "escalate", "hold", "release", "close"]
     job_ids: list[Key] | None = Field(None, max_length=MOST, description="these jobs; or give `filter`")
     filter: BulkFilter | None = Field(None, description="the jobs that the list shows for this filter")
-    tool: Text = Field("", description="for escalate: the tool that shall try")
+    tool: Text = Field("", description="for escalate: the tool to try next")
     dry_run: bool = Field(False, description="say what would happen, and change nothing")
 
 

@@ -166,7 +166,7 @@ def list_jobs(request: HttpRequest, query: Query[JobsQuery]) -> Any:
     return page(request, rows, JobOut, query)
 
 
-@router.get("/{job_id}", auth=READ, operation_id="jobs_get", summary="Look at a job", response=answers(JobDetail, 404))
+@router.get("/{job_id}", auth=READ, operation_id="jobs_get", summary="Get a job", response=answers(JobDetail, 404))
 def get_job(request: HttpRequest, job_id: Key, query: Query[Sparse], wait: Wait = 0) -> Any:
     """One job with its document, attempts and the reason for which it waits.
 
@@ -188,7 +188,7 @@ def _at_the_end(job: Job, wait: float) -> Job:
     "/{job_id}/document",
     auth=READ,
     operation_id="jobs_document",
-    summary="Take the document of a job",
+    summary="Get a job's document",
     response=answers(dict[str, Any], 404),
 )
 def get_document(request: HttpRequest, job_id: Key) -> HttpResponse:

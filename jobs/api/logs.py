@@ -80,7 +80,7 @@ def attempt_of(request: HttpRequest, job_id: str, number: int) -> StepAttempt:
     "/{job_id}/log",
     auth=READ,
     operation_id="jobs_log",
-    summary="Take the log of a job",
+    summary="Download a job's log",
     response=answers(bytes, 404, 416),
     openapi_extra={
         "parameters": [
@@ -126,7 +126,7 @@ def log(request: HttpRequest, job_id: Key, attempt: Number = 0) -> Any:
     "/{job_id}/log/lines",
     auth=READ,
     operation_id="jobs_log_lines",
-    summary="Read lines of a log",
+    summary="Get log lines",
     response=answers(LinesOut, 404),
 )
 def lines(request: HttpRequest, job_id: Key, query: Query[LinesQuery]) -> Any:
@@ -181,7 +181,7 @@ def search(request: HttpRequest, job_id: Key, query: Query[SearchQuery]) -> Any:
     "/{job_id}/log/stream",
     auth=READ,
     operation_id="jobs_log_stream",
-    summary="Follow a log",
+    summary="Stream a log",
     response=answers(str, 404),
 )
 def stream(

@@ -18,7 +18,7 @@ from jobs.api.responses import PROBLEM
 ROOT = "/api/"
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SENTENCES = {
-    404: "There is nothing under this address; /api/v1/openapi.json lists the operations.",
+    404: "No operation has this address; /api/v1/openapi.json lists them.",
     405: "This address does not take this method.",
 }
 

@@ -21,7 +21,7 @@ REFUSALS = {
     400: "The body is not JSON.",
     401: "No valid token or session.",
     403: "The caller lacks the permission.",
-    404: "There is none, or none that the caller may see.",
+    404: "Not found, or not visible to the caller.",
     409: "The state of things forbids it; the detail says why.",
     413: "The request is too large.",
     416: "The log has no such bytes.",

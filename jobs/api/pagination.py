@@ -66,7 +66,7 @@ def names_of(fields: str, shape: type[Schema]) -> set[str]:
     for name in sorted(names - set(shape.model_fields)):
         near = get_close_matches(name, shape.model_fields, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(shape.model_fields)}."
-        raise InvalidDocument(f"There is no field {name}; {hint}")
+        raise InvalidDocument(f"Unknown field {name}; {hint}")
     return names
 
 

@@ -72,7 +72,7 @@ def one_queue(name: str) -> dict[str, Any]:
             "running": 0,
             "workers": [],
         }
-    raise NotFound(f"There is no queue {name}.")
+    raise NotFound(f"Queue {name} not found.")
 
 
 @router.get("", auth=READ, operation_id="queues_list", summary="List queues", response=answers(QueuesOut))
@@ -81,7 +81,7 @@ def list_queues(request: HttpRequest) -> Any:
     return {"items": all_queues()}
 
 
-@router.get("/{name}", auth=READ, operation_id="queues_get", summary="Look at a queue", response=answers(QueueOut, 404))
+@router.get("/{name}", auth=READ, operation_id="queues_get", summary="Get a queue", response=answers(QueueOut, 404))
 def get_queue(request: HttpRequest, name: Name) -> Any:
     """One queue, by its name."""
     return one_queue(name)
@@ -113,7 +113,7 @@ def resume(request: HttpRequest, name: Name) -> Any:
     "/{name}/limit",
     auth=OPERATE,
     operation_id="queues_limit",
-    summary="Limit a queue",
+    summary="Set a queue's limit",
     response=answers(QueueOut, body=True),
 )
 def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:

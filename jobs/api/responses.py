@@ -1,4 +1,4 @@
-"""What an operation may answer: one shape for every refusal, and the list of them for the document."""
+"""What an operation may answer: one shape forevery refusal, and the list of them for the document."""
 
 import re
 from datetime import UTC, datetime

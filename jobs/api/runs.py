@@ -68,10 +68,10 @@ def list_runs(request: HttpRequest, query: Query[RunsQuery]) -> Any:
     return page(request, rows, RunOut, query)
 
 
-@router.get("/{run_id}", auth=READ, operation_id="runs_get", summary="Look at a run", response=answers(RunDetail, 404))
+@router.get("/{run_id}", auth=READ, operation_id="runs_get", summary="Get a run", response=answers(RunDetail, 404))
 def get_run(request: HttpRequest, run_id: Key, query: Query[Sparse]) -> Any:
     """One run with the number of its jobs in each state."""
     run = actor(request).runs().filter(run_id=run_id).first()
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise NotFound(f"Run {run_id} not found.")
     return one(request, run, RunDetail, query.fields)

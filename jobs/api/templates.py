@@ -41,7 +41,7 @@ class TemplateIn(Order):
     title: Title
     description: Text = ""
     shared: bool = Field(False, description="everybody who sees its repository may start from it")
-    document: dict[str, Any] = Field(description="a job; job_id and run_id are given anew with each use and not kept")
+    document: dict[str, Any] = Field(description="a job; job_id and run_id are new for each use and not kept")
 
 
 class TemplatesQuery(PageQuery):
@@ -63,7 +63,7 @@ def list_templates(request: HttpRequest, query: Query[TemplatesQuery]) -> Any:
     "/{slug}",
     auth=READ,
     operation_id="templates_get",
-    summary="Look at a job template",
+    summary="Get a job template",
     response=answers(TemplateOut, 404),
 )
 def get_template(request: HttpRequest, slug: Slug, query: Query[Sparse]) -> Any:
@@ -75,7 +75,7 @@ def get_template(request: HttpRequest, slug: Slug, query: Query[Sparse]) -> Any:
     "/{slug}",
     auth=SUBMIT,
     operation_id="templates_put",
-    summary="Save a job template",
+    summary="Create or replace a job template",
     response=answers(TemplateOut, 404, 409, body=True),
 )
 def put_template(request: HttpRequest, order: TemplateIn, slug: Slug) -> JobTemplate:

@@ -71,7 +71,7 @@ def _seen(caller: Actor) -> Any:
     return rows if caller.may("administer") else rows.filter(user=caller.user)
 
 
-@router.get("/me", auth=READ, operation_id="tokens_me", summary="Who am I", response=answers(Me))
+@router.get("/me", auth=READ, operation_id="tokens_me", summary="Get the caller", response=answers(Me))
 def me(request: HttpRequest) -> Any:
     """The caller's name and scopes."""
     caller = actor(request)
@@ -88,7 +88,7 @@ def list_tokens(request: HttpRequest, query: Query[PageQuery]) -> Any:
     "",
     auth=READ,
     operation_id="tokens_create",
-    summary="Make a token",
+    summary="Create a token",
     response=answers(NewToken, 409, status=201, body=True),
 )
 def create(request: HttpRequest, order: TokenIn) -> Any:
@@ -113,5 +113,5 @@ def revoke(request: HttpRequest, token_id: RowId) -> ApiToken:
     caller = _person(request)
     row: ApiToken | None = _seen(caller).filter(pk=token_id).first()
     if row is None:
-        raise NotFound(f"There is no token with the number {token_id}.")
+        raise NotFound(f"Token {token_id} not found.")
     return tokens.revoke(row, by=caller.name)

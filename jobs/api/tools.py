@@ -92,7 +92,7 @@ def one_tool(name: str) -> dict[str, Any]:
     for tool in all_tools():
         if tool["name"] == name:
             return tool
-    raise NotFound(f"There is no tool {name}; there are {', '.join(sorted(registry.adapters()))}.")
+    raise NotFound(f"Unknown tool {name}; known tools: {', '.join(sorted(registry.adapters()))}.")
 
 
 @router.get("", auth=READ, operation_id="tools_list", summary="List tools", response=answers(ToolsOut))
@@ -101,7 +101,7 @@ def list_tools(request: HttpRequest) -> Any:
     return {"items": all_tools()}
 
 
-@router.get("/{name}", auth=READ, operation_id="tools_get", summary="Look at a tool", response=answers(ToolOut, 404))
+@router.get("/{name}", auth=READ, operation_id="tools_get", summary="Get a tool", response=answers(ToolOut, 404))
 def get_tool(request: HttpRequest, name: Name) -> Any:
     """One tool, by its name."""
     return one_tool(name)
@@ -135,7 +135,7 @@ def resume(request: HttpRequest, name: Name) -> Any:
     "/{name}/limit",
     auth=OPERATE,
     operation_id="tools_limit",
-    summary="Limit a tool",
+    summary="Set a tool's limit",
     response=answers(ToolOut, 404, body=True),
 )
 def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
@@ -149,7 +149,7 @@ def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     "/{name}/close-circuit",
     auth=OPERATE,
     operation_id="tools_close_circuit",
-    summary="Trust a tool again",
+    summary="Close a tool's circuit",
     response=answers(ToolOut, 404),
 )
 def close_circuit(request: HttpRequest, name: Name) -> Any:
@@ -160,7 +160,11 @@ def close_circuit(request: HttpRequest, name: Name) -> Any:
 
 
 @router.post(
-    "/{name}/try", auth=OPERATE, operation_id="tools_try", summary="Try a tool now", response=answers(ToolOut, 404)
+    "/{name}/try",
+    auth=OPERATE,
+    operation_id="tools_try",
+    summary="Start a trial of a tool",
+    response=answers(ToolOut, 404),
 )
 def try_now(request: HttpRequest, name: Name) -> Any:
     """Let one trial start although its circuit is open."""

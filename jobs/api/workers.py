@@ -54,12 +54,12 @@ def list_workers(request: HttpRequest, query: Query[PageQuery]) -> Any:
 def _found(row_id: int) -> Node:
     node = Node.objects.filter(pk=row_id).first()
     if node is None:
-        raise NotFound(f"There is no worker with the number {row_id}.")
+        raise NotFound(f"Worker {row_id} not found.")
     return node
 
 
 @router.get(
-    "/{worker_id}", auth=READ, operation_id="workers_get", summary="Look at a worker", response=answers(WorkerOut, 404)
+    "/{worker_id}", auth=READ, operation_id="workers_get", summary="Get a worker", response=answers(WorkerOut, 404)
 )
 def get_worker(request: HttpRequest, worker_id: RowId) -> Node:
     """One worker host, by its number."""

@@ -69,7 +69,7 @@ def list_workstreams(request: HttpRequest, query: Query[WorkstreamsQuery]) -> An
 def _found(request: HttpRequest, row_id: int) -> Workstream:
     row = actor(request).workstreams().filter(pk=row_id).first()
     if row is None:
-        raise NotFound(f"There is no workstream with the number {row_id}.")
+        raise NotFound(f"Workstream {row_id} not found.")
     return row
 
 
@@ -77,7 +77,7 @@ def _found(request: HttpRequest, row_id: int) -> Workstream:
     "/{row_id}",
     auth=READ,
     operation_id="workstreams_get",
-    summary="Look at a workstream",
+    summary="Get a workstream",
     response=answers(WorkstreamOut, 404),
 )
 def get_workstream(request: HttpRequest, row_id: RowId, query: Query[Sparse]) -> Any:

@@ -58,7 +58,7 @@ def test_a_duplicate_and_a_locked_workstream_are_refused_with_1(engine: Engine, 
     assert engine("submit", str(file)).code == 0
     said = engine("submit", str(file))
     assert (said.code, said.out) == (1, "")
-    assert "already on record" in said.err
+    assert "already exists" in said.err
     Job.objects.all().delete()
     Workstream.objects.update(locked=True, locked_reason="freeze")
     assert "freeze" in engine("submit", str(file)).err
@@ -153,7 +153,7 @@ def test_runs_errors_and_tools_are_listed(engine: Engine) -> None:
 def test_what_is_not_there_ends_with_66_in_one_sentence(engine: Engine, words: tuple[str, ...]) -> None:
     said = engine(*words)
     assert (said.code, said.out) == (66, "")
-    assert said.err.strip() == "engine: There is no job none."
+    assert said.err.strip() == "engine: Job none not found."
 
 
 def test_doctor_tells_what_it_finds(engine: Engine, place: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Proc:
     pid: int
-    started: int  # clock ticks since boot: with the pid it names one process for ever
+    started: int  # clock ticks since boot: with the pid it names one process forever
     parent: int
 
 

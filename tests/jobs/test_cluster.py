@@ -49,7 +49,7 @@ def test_jobs_run_and_the_node_beats(cluster: Cluster) -> None:
 
 
 def test_killing_idle_workers_stops_nothing(cluster: Cluster) -> None:
-    """F4: on a stock cluster, the death of the worker that waits in the queue's read ends all work for ever."""
+    """F4: on a stock cluster, the death of the worker that waits in the queue's read ends all work forever."""
     for _ in range(2):
         for proc in cluster.pool():
             send(proc, signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_main_dead_means_all_dead_within_a_second(cluster: Cluster) -> None:
 
 
 def test_sigterm_to_the_whole_group_ends_within_the_bound_and_hands_the_job_back(cluster: Cluster) -> None:
-    """F6: a stock cluster hangs for ever, five times out of five."""
+    """F6: a stock cluster hangs forever, five times out of five."""
     job_id, attempt = cluster.running()
     began = time.monotonic()
     os.killpg(cluster.pid, signal.SIGTERM)

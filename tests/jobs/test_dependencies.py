@@ -190,7 +190,7 @@ def test_a_long_history_behind_a_parent_is_not_walked(django_assert_max_num_quer
 
 
 def test_a_blocked_job_is_not_retried_before_what_it_needs() -> None:
-    """It would wait for ever for a job that has ended."""
+    """It would wait forever for a job that has ended."""
     a, b = submit_all([document("a"), document("b", "a")])
     end(a, JobStatus.FAILED)
     with pytest.raises(WrongState, match="b is blocked: a ended as failed"):

@@ -49,7 +49,7 @@ def play(policy: Policy, reasons: list[Reason], exit_code: int | None = 1) -> li
             escalation_level += 1
         elif decision.action not in ("retry", "requeue"):
             return decisions
-    raise AssertionError("the job was tried for ever")
+    raise AssertionError("the job was tried forever")
 
 
 @given(policies, st.lists(failures, min_size=1, max_size=4))
@@ -160,4 +160,4 @@ def test_interruptions_and_faults_of_ours_that_take_turns_come_to_an_end() -> No
             "retry",
         ):
             return
-    raise AssertionError("the job was tried for ever")
+    raise AssertionError("the job was tried forever")

@@ -133,7 +133,7 @@ def test_a_taken_job_id_is_a_409_and_changes_nothing(admin, repo):
     make_job(JobStatus.COMPLETED, spec=document)
     answer = admin.post("/jobs/new/json", {"doc": json.dumps(document)})
     assert answer.status_code == 409
-    assert "already on record" in answer.content.decode()
+    assert "already exists" in answer.content.decode()
     assert Job.objects.count() == 1
 
 

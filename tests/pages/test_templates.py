@@ -68,7 +68,7 @@ def test_what_was_typed_becomes_a_template_if_it_is_sound(client, sam):
     assert json.loads(page.context["text"])["command"] == {"exe": "python3", "args": ["-V"]}
     wrong = client.post("/settings/templates/draft", {**typed, "command": "no json"})
     assert wrong.status_code == 422
-    assert "That is no JSON" in wrong.content.decode()
+    assert "Invalid JSON" in wrong.content.decode()
     pasted = client.post("/settings/templates/draft", {"doc": json.dumps(make_document())})
     assert json.loads(pasted.context["text"])["tool"] == "shell"
 
@@ -76,7 +76,7 @@ def test_what_was_typed_becomes_a_template_if_it_is_sound(client, sam):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"document": "{"}, "no job"),
+        ({"document": "{"}, "Not a valid job document"),
         ({"document": "[1]"}, "is an object"),
         ({"document": '{"tool": "adier"}'}, "adier"),
         ({"slug": "Not So"}, "small letters"),

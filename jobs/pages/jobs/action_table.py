@@ -157,7 +157,7 @@ def perform(verb: Verb, job: Job, actor: Actor, fields: Any) -> Job:
     if verb.name == "escalate":
         extra["tool"] = fields.get("tool", "")
         if not extra["tool"]:
-            raise InvalidDocument("Choose the tool that shall try.")
+            raise InvalidDocument("Choose the tool to try next.")
     if verb.name == "review":
         extra |= {"verdict": fields.get("verdict", ""), "message": fields.get("message", "")}
     return verb.call(job, by=actor.name, **extra)

@@ -74,7 +74,7 @@ def delete(request: Visit, pk: int) -> HttpResponse:
     if request.method == "POST":
         saved_views.delete(view, by=request.actor.name)
         return done(request, f"{view.name} is deleted.", resolve_url("jobs"))
-    note = "It is gone for everybody." if view.shared else "The jobs that it shows stay."
+    note = "It is gone foreverybody." if view.shared else "The jobs that it shows stay."
     return ask(request, "Delete view", view.name, note, _list(view.query))
 
 

@@ -145,7 +145,7 @@ def tool_act(request: Visit, name: str, verb: str) -> HttpResponse:
 
 
 def _unknown(verb: str) -> Any:
-    raise InvalidDocument(f"{verb!r} is no action here.")
+    raise InvalidDocument(f"Unknown action {verb!r}.")
 
 
 def _limit(request: Visit) -> int | None:

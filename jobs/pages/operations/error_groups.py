@@ -239,7 +239,7 @@ def change(kind: ErrorGroup, verb: str, by: str, until: str) -> str:
         controls.reopen_error(kind, by=by)
         return "Open again."
     if verb != "mute":
-        raise InvalidDocument(f"{verb!r} is no action; use resolve, mute or reopen.")
+        raise InvalidDocument(f"Unknown action {verb!r}; use resolve, mute or reopen.")
     if until == "100":
         controls.mute_error(kind, by=by, more=100)
     else:

@@ -87,7 +87,7 @@ def _command(draft: Draft, adapter: Adapter) -> dict[str, Any]:
                 return found
             draft.errors["command"] = 'Write an object: {"exe": "…", "args": ["…"]}.'
         except ValueError as fault:
-            draft.errors["command"] = f"That is no JSON: {fault}."
+            draft.errors["command"] = f"Invalid JSON: {fault}."
         return {}
     given = {one.name: draft.values.get(TOOL_FIELD + one.name, "").strip() for one in adapter.fields}
     for one in adapter.fields:

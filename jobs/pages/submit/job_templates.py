@@ -105,7 +105,7 @@ def _save(request: Visit) -> HttpResponse:
     description, shared = post.get("description", "").strip(), bool(post.get("shared"))
     replace = post.get("replace", "") == slug
     document, problems = schema.parse(text)
-    fault, status = "The document is no job.", 422
+    fault, status = "Not a valid job document.", 422
     if not problems:
         try:
             if replace:
@@ -150,6 +150,6 @@ def delete(request: Visit, slug: str) -> HttpResponse:
         job_templates.delete(row, by=request.actor.name)
         return done(request, f"{row.title} is deleted.", resolve_url("templates"))
     note = (
-        "It is gone for everybody; jobs that started from it stay." if row.shared else "Jobs that started from it stay."
+        "It is gone foreverybody; jobs that started from it stay." if row.shared else "Jobs that started from it stay."
     )
     return ask(request, "Delete template", row.title, note, resolve_url("templates"))

@@ -64,7 +64,7 @@ def _box() -> MultiFernet:
 
 def check(name: str, value: str) -> None:
     if not NAME.fullmatch(name):
-        raise BadSecret(f"{name!r} is no name for a secret; use letters, digits, _, . and -.")
+        raise BadSecret(f"Invalid secret name {name!r}; use letters, digits, _, . and -.")
     if not LEAST <= len(value) <= MOST:
         raise BadSecret(f"A secret has {LEAST} to {MOST:,} characters: a shorter one could not be masked in logs.")
     if "\0" in value:
@@ -90,7 +90,7 @@ def grant(name: str, *, tool: str = "", repository: str = "", by: str) -> Secret
     with db.atomic():
         secret = Secret.objects.filter(name=name).first()
         if secret is None:
-            raise NotFound(f"There is no secret {name}.")
+            raise NotFound(f"Secret {name} not found.")
         row, created = SecretGrant.objects.get_or_create(secret=secret, tool=tool, repository=root)
         if created:
             events.record("secret.granted", by=by, secret=name, tool=tool, repository=root)
@@ -100,7 +100,7 @@ def grant(name: str, *, tool: str = "", repository: str = "", by: str) -> Secret
 def remove(name: str, *, by: str) -> None:
     with db.atomic():
         if not Secret.objects.filter(name=name).delete()[0]:
-            raise NotFound(f"There is no secret {name}.")
+            raise NotFound(f"Secret {name} not found.")
         events.record("secret.removed", by=by, secret=name)
 
 

@@ -27,7 +27,7 @@ def create(
         raise InvalidDocument(
             f"Scopes are {', '.join(TOKEN_SCOPES)}; name at least one."
             if not unknown
-            else f"{unknown[0]!r} is no scope; use {', '.join(TOKEN_SCOPES)}."
+            else f"Unknown scope {unknown[0]!r}; use {', '.join(TOKEN_SCOPES)}."
         )
     if expires_at is not None and expires_at <= db.now():
         raise InvalidDocument("The token would be expired already; choose a time to come.")

@@ -242,7 +242,7 @@ def review(job: Job, *, by: str, verdict: str, message: str = "") -> Job:
                 summary=f"Rejected by {by}. {message}"[:500],
             )
         if verdict != "request_changes":
-            raise WrongState(f"{verdict!r} is no verdict; use approve, request_changes or reject.")
+            raise WrongState(f"Unknown verdict {verdict!r}; use approve, request_changes or reject.")
         told = f"{prompt_of(job, job.tool)}\n\nA reviewer asks for changes:\n{message}"
         try:
             command = registry.get(job.tool).command_for_prompt(told, job.document())

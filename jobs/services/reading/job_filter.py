@@ -52,7 +52,7 @@ class JobFilter:
         found: list[str] = []
         for word in _words(self.status):
             if word not in JobStatus.values and word not in GROUPS:
-                raise InvalidDocument(f"{word!r} is no state; use {', '.join([*JobStatus.values, *GROUPS])}.")
+                raise InvalidDocument(f"Unknown status {word!r}; use {', '.join([*JobStatus.values, *GROUPS])}.")
             found += GROUPS.get(word, [word])
         return found
 
@@ -61,7 +61,7 @@ class JobFilter:
             jobs = jobs.filter(status__in=self.statuses())
         priorities = _words(self.priority)
         if unknown := [word for word in priorities if word not in Priority.values]:
-            raise InvalidDocument(f"{unknown[0]!r} is no priority; use {', '.join(Priority.values)}.")
+            raise InvalidDocument(f"Unknown priority {unknown[0]!r}; use {', '.join(Priority.values)}.")
         several = {
             "tool": self.tool,
             "run_id": self.run_id,

@@ -32,7 +32,7 @@ def _rows(job: Job) -> list[Dependency]:
     for index, need in enumerate(needs):
         pointer = f"/metadata/depends_on/{index}"
         if need == job.job_id:
-            raise DependencyCycle(f"The jobs would wait for each other for ever: {job.job_id} needs {job.job_id}.")
+            raise DependencyCycle(f"The jobs would wait for each other forever: {job.job_id} needs {job.job_id}.")
         if isinstance(need, str):
             parent = parents.get(need)
             if parent is None:
@@ -88,7 +88,7 @@ def _refuse_ring(jobs: Sequence[Job]) -> None:
     except CycleError as found:
         ring = [names[node] for node in reversed(found.args[1][1:]) if names[node]]
         told = " needs ".join([*ring, ring[0]])
-        raise DependencyCycle(f"The jobs would wait for each other for ever: {told}.") from None
+        raise DependencyCycle(f"The jobs would wait for each other forever: {told}.") from None
 
 
 def _edges(nodes: Sequence[int]) -> list[tuple[int, int, str]]:
@@ -103,7 +103,7 @@ def _edges(nodes: Sequence[int]) -> list[tuple[int, int, str]]:
 
 
 def failed_need(job: Job) -> Job | None:
-    """What `job` still needs and what has ended otherwise than well: it would wait for that for ever."""
+    """What `job` still needs and what has ended otherwise than well: it would wait for that forever."""
     unmet = job.dependencies.filter(met=False)
     own = Job.objects.filter(dependants__in=unmet, status__in=FAILURES)
     streams = unmet.filter(needs_workstream__isnull=False).values("needs_workstream")

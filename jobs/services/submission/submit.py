@@ -137,7 +137,7 @@ def _create(document: dict[str, Any], by: Submitter, base: Path | None, queue: s
             )
     except IntegrityError:
         raise DuplicateJob(
-            f"Job {document['job_id']} is already on record; choose another job_id.", job_id=document["job_id"]
+            f"Job {document['job_id']} already exists; choose another job_id.", job_id=document["job_id"]
         ) from None
     events.record("job.submitted", job=job, by=by.name, tool=job.tool, priority=job.priority)
     return job
