@@ -1,4 +1,4 @@
-"""Run a program under a shim that owns its whole process tree, and read its log. No Django here."""
+"""Runs of programs under a shim that owns the whole process tree, and readers of their logs. No Django here."""
 
 from adapters.process.logs import ErrorLine, Line, LogFile
 from adapters.process.runner import Shim, ShimError, run_process

@@ -45,7 +45,7 @@ class _Entry:
 
 
 class LogFile:
-    """A view, not a handle: every call opens the files anew, so a log may come, grow and go between calls."""
+    """A view, not a handle: every call opens the files again, so a log may come, grow and go between calls."""
 
     def __init__(self, attempt_dir: str | os.PathLike[str]) -> None:
         self._log, self._index = Path(attempt_dir) / LOG, Path(attempt_dir) / INDEX
@@ -112,7 +112,7 @@ class LogFile:
     ) -> SearchResult:
         """Lines that contain `pattern`: how many, and the first `limit`. Ends in time, complete or not.
 
-        A regular expression is tried in a child process, because one that backtracks for ever cannot be stopped.
+        A regular expression is tried in a child process, because one that backtracks forever cannot be stopped.
         Raises ValueError for an expression that is none.
         """
         seek = search_in_child if regex else search_file

@@ -1,4 +1,4 @@
-"""The worker's side of a shim: spawn it early, give it one run, watch it, stop it."""
+"""Client of a shim: spawn it early, give it one run, watch it, stop it."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from adapters.process.sweep import kill_attempt, read_ending, read_pids
 from adapters.process.waiting import end, ended, how, readable, writable
 
 ENTRY = Path(__file__).with_name("shim_entry.py")
-SEND_BOUND_S = 10.0
-# The shim itself ends within its kill bound after its life line is cut; then it is taken for frozen.
-END_BOUND_S = 8.0
+SEND_TIMEOUT_S = 10.0
+# The shim itself ends within its kill bound after its control pipe is closed; then it is considered frozen.
+END_TIMEOUT_S = 8.0
 # What a bare interpreter needs, and the marker of an outer attempt, so that a run inside a run is swept with it.
 SHIM_ENV = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", MARKER_NAME)
 
@@ -72,7 +72,7 @@ class Shim:
         if self._spec is not None:
             raise ShimError("This shim has its run already; a shim runs once.")
         self._spec = spec
-        if not self._send({"op": "run", "spec": spec.to_wire()}, SEND_BOUND_S):
+        if not self._send({"op": "run", "spec": spec.to_wire()}, SEND_TIMEOUT_S):
             self.close()
             raise ShimError("The shim takes no orders: it died, or it is stopped.")
 
@@ -107,7 +107,7 @@ class Shim:
         return lines
 
     def extend(self, seconds: float) -> bool:
-        """Push the dead-man's deadline to `seconds` from now; False if the shim is gone or does not listen."""
+        """Move the watchdog's deadline to `seconds` from now; False if the shim is gone or does not listen."""
         return self._send({"op": "extend", "s": seconds})
 
     def cancel(self, grace_s: float | None = None) -> bool:
@@ -115,13 +115,13 @@ class Shim:
         return self._send({"op": "cancel", "grace": grace_s})
 
     def kill(self) -> None:
-        """Cut the life line: the tree is killed at once. Returns without waiting."""
+        """Close the control pipe: the tree is killed at once. Returns without waiting."""
         if self._orders is not None:
             self._orders.close()
             self._orders = None
 
     def _send(self, order: dict[str, Any], bound_s: float = 0.0) -> bool:
-        """Write a whole order or, if the shim does not take it in time, cut the life line: half an order is none."""
+        """Write a whole order or, if the shim does not take it in time, close the control pipe: half an order is useless."""
         if self._orders is None:
             return False
         left, until = memoryview(json.dumps(order).encode() + b"\n"), time.monotonic() + bound_s
@@ -141,19 +141,19 @@ class Shim:
     def wait(self, timeout: float | None = None) -> Ending | None:
         """The ending, or None if the run is still alive after `timeout` seconds.
 
-        A shim that died without a word is cleaned up after: its ending is the recorded one, or `lifeline`.
+        If the shim died without an exit event, its processes are ended; the ending is the recorded one, or `lifeline`.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while self.ending is None:
             self.read()
             if self._events is None or self._events.closed:
-                self._bury(END_BOUND_S)
+                self._reap(END_TIMEOUT_S)
             elif self.ending is None and not readable(self.fileno(), until):
                 return None
         return self.ending
 
-    def _bury(self, bound_s: float) -> None:
-        """The shim ended or froze without a word: sweep what it leaves, it first, and find the ending."""
+    def _reap(self, bound_s: float) -> None:
+        """The shim died or froze without an exit event: end what is left, the shim first, and find the ending."""
         self.kill()
         ended(self._process, bound_s)
         if self._spec is None:
@@ -176,8 +176,8 @@ class Shim:
     def close(self) -> None:
         """End whatever still runs, in bounded time, and free the pipes."""
         self.kill()
-        if self._spec is not None and self.wait(END_BOUND_S) is None:
-            self._bury(0.0)
+        if self._spec is not None and self.wait(END_TIMEOUT_S) is None:
+            self._reap(0.0)
         ended(self._process, 1.0)
         end(self._process)
         if self._events is not None:

@@ -1,4 +1,4 @@
-"""What a run is told and what it answers: the two shapes between a worker and its shim."""
+"""Description of a run and of its ending: the two types that pass between a worker and its shim."""
 
 import base64
 import os
@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 MARKER_NAME = "ENGINE_ATTEMPT_MARKER"
 # A short marker could be matched by accident; a sweep by an accidental marker kills somebody else's processes.
-MARKER_MIN = 16
+MIN_MARKER_LENGTH = 16
 DEFAULT_LOG_BYTES = 200_000_000
-MAX_STDIN = 32_000_000  # the shim takes orders up to 64 MB; base64 and arguments come on top
+MAX_STDIN_BYTES = 32_000_000  # the shim takes orders up to 64 MB; base64 and arguments come on top
 
 Streams = Literal["merged", "split"]
 
@@ -23,8 +23,8 @@ class EndedBy(StrEnum):
     TIMEOUT = "timeout"
     IDLE = "idle"
     CANCEL = "cancel"
-    LIFELINE = "lifeline"  # the worker went away
-    DEADMAN = "deadman"  # the worker stopped extending
+    LIFELINE = "lifeline"  # the worker is gone: its control pipe was closed
+    DEADMAN = "deadman"  # watchdog timeout: the worker sent no heartbeat in time
     SPAWN_ERROR = "spawn_error"  # the tool never started
     LOG_ERROR = "log_error"  # the output could not be written
 
@@ -43,7 +43,9 @@ class Spec:
     timeout_s: float | None = None
     idle_timeout_s: float | None = None
     grace_s: float = 10.0
-    dead_man_s: float | None = 45.0  # None: only the life line (EOF) ends a forsaken run
+    dead_man_s: float | None = (
+        45.0  # watchdog timeout; None: only the end of the control pipe ends a run without a worker
+    )
     secrets: list[str] = field(default_factory=list, repr=False)
     copy_to: str | os.PathLike[str] | None = None
     copy_append: bool = False
@@ -57,12 +59,14 @@ class Spec:
     def __post_init__(self) -> None:
         if not self.argv or not self.argv[0]:
             raise ValueError("argv is empty: name at least the program to run")
-        if len(self.marker) < MARKER_MIN or any(not c.isprintable() or c.isspace() for c in self.marker):
-            raise ValueError(f"marker must be {MARKER_MIN} or more printable characters without blanks")
+        if len(self.marker) < MIN_MARKER_LENGTH or any(not c.isprintable() or c.isspace() for c in self.marker):
+            raise ValueError(f"marker must be {MIN_MARKER_LENGTH} or more printable characters without blanks")
         if self.streams not in ("merged", "split"):
             raise ValueError(f"streams is {self.streams!r}: use 'merged' or 'split'")
-        if self.stdin is not None and len(self.stdin) > MAX_STDIN:
-            raise ValueError(f"stdin has {len(self.stdin)} bytes, more than {MAX_STDIN}: let the tool read a file")
+        if self.stdin is not None and len(self.stdin) > MAX_STDIN_BYTES:
+            raise ValueError(
+                f"stdin has {len(self.stdin)} bytes, more than {MAX_STDIN_BYTES}: let the tool read a file"
+            )
         if self.max_log_bytes < 1:
             raise ValueError("max_log_bytes must be at least 1")
         for name in ("timeout_s", "idle_timeout_s", "dead_man_s"):

@@ -1,4 +1,4 @@
-"""Kill what is left of an attempt when its shim, its worker or its whole host died. For upkeep and for the runner.
+"""Sweep of what is left of an attempt when its shim, its worker or its whole host died. For upkeep and for the runner.
 
 Nothing is killed by name. A process is ours by the marker that our database holds, by the session of the tool, by
 descent from a process that pid.json names, or by descent from one of these; and it must have started no earlier.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.process.shim import cgroup, record, tree
+from adapters.process.shim import attempt_files, cgroup, tree
 from adapters.process.spec import Ending
 
 Identity = tuple[int, int]  # pid, start time in clock ticks since boot
@@ -121,16 +121,16 @@ def _empty(group: cgroup.ControlGroup, marker: str, swept: Swept) -> Swept:
 def read_pids(attempt_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """pid.json; empty when there is none, or when it tells of processes before the last boot."""
     try:
-        facts = json.loads((Path(attempt_dir) / record.PIDS).read_bytes())
+        facts = json.loads((Path(attempt_dir) / attempt_files.PIDS).read_bytes())
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) and facts.get("boot_id") == record.boot_id() else {}
+    return facts if isinstance(facts, dict) and facts.get("boot_id") == attempt_files.boot_id() else {}
 
 
 def read_ending(attempt_dir: str | os.PathLike[str]) -> Ending | None:
     """The recorded ending of an attempt, if it came that far."""
     try:
-        return Ending.from_dict(json.loads((Path(attempt_dir) / record.EXIT).read_bytes()))
+        return Ending.from_dict(json.loads((Path(attempt_dir) / attempt_files.EXIT).read_bytes()))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 

@@ -1,4 +1,4 @@
-"""Waiting with a bound: for pipes and for the end of a child."""
+"""Waits with a time limit: for pipes and for the end of a child."""
 
 import select
 import subprocess

@@ -1,4 +1,4 @@
-"""A control group of the attempt's own, where the system lets us make one: no process can leave it or outrun its kill.
+"""Control group of one attempt, where the system allows it: no process can leave it or outrun its kill.
 
 Needs cgroup 2 with `cgroup.kill` (Linux 5.14) and the right to make a directory below our own group: root, or a
 service with `Delegate=yes`. Everywhere else descent, session and marker must do.

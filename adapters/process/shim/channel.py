@@ -1,4 +1,4 @@
-"""The two pipes to the worker: orders come in on stdin, events go out on stdout. Neither can block the shim."""
+"""Control pipes to the worker: orders come in on stdin, events go out on stdout. Neither can block the shim."""
 
 import json
 import os
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 STDIN, STDOUT = 0, 1
-MAX_ORDER = 64 << 20  # one order, the prompt of the tool included
+MAX_ORDER_BYTES = 64 << 20  # one order, the prompt of the tool included
 
 
 class Orders:
@@ -37,7 +37,7 @@ class Orders:
             return []
         except OSError:
             piece = b""
-        self.ended = not piece or len(self._rest) > MAX_ORDER
+        self.ended = not piece or len(self._rest) > MAX_ORDER_BYTES
         self._rest += piece
         if b"\n" not in piece:
             return []

@@ -3,9 +3,9 @@
 import struct
 
 ENTRY = struct.Struct("<QQq")  # line number (from 1), byte offset, epoch microseconds
-EVERY_LINES = 500
-EVERY_BYTES = 1 << 18  # long lines: a reader never scans more than this to find one
-EVERY_S = 0.1  # times are that exact
+MAX_LINES_PER_ENTRY = 500
+MAX_BYTES_PER_ENTRY = 1 << 18  # long lines: a reader never scans more than this to find one
+MAX_ENTRY_AGE_S = 0.1  # times are that exact
 
 
 class LineIndex:
@@ -15,7 +15,7 @@ class LineIndex:
         self.size = 0
         self.newlines = 0
         self.at_line_start = True
-        self._entry_line = -EVERY_LINES
+        self._entry_line = -MAX_LINES_PER_ENTRY
         self._entry_size = 0
         self._entry_at = float("-inf")
 
@@ -33,12 +33,12 @@ class LineIndex:
         at, line, end = 0, self.newlines + 1, len(data)
         if self.at_line_start and self._due(now, line, self.size):
             entries.append(self._entry(line, self.size, now, epoch_us))
-        elif now - self._entry_at >= EVERY_S and (first := data.find(b"\n") + 1):
+        elif now - self._entry_at >= MAX_ENTRY_AGE_S and (first := data.find(b"\n") + 1):
             at, line = first, line + 1  # the first line that starts in this piece tells the time
             if at < end:
                 entries.append(self._entry(line, self.size + at, now, epoch_us))
         while at < end:
-            step, lines = self._stride(data, at, EVERY_LINES - (line - self._entry_line))
+            step, lines = self._stride(data, at, MAX_LINES_PER_ENTRY - (line - self._entry_line))
             line += lines
             if at + step >= end:
                 break
@@ -47,7 +47,7 @@ class LineIndex:
             else:
                 at = data.find(b"\n", at) + 1 or end
                 line += data[at - 1 : at] == b"\n"
-            if at < end and self._due(now, line + EVERY_LINES // 8, self.size + at):
+            if at < end and self._due(now, line + MAX_LINES_PER_ENTRY // 8, self.size + at):
                 entries.append(self._entry(line, self.size + at, now, epoch_us))
         self.newlines = line - 1
         self.size += end
@@ -57,7 +57,7 @@ class LineIndex:
     def _stride(self, data: bytes, at: int, room: int) -> tuple[int, int]:
         """How far to step from `at` so that no more than `room` lines are passed, and how many are."""
         per_line = self.size // (self.newlines or 1) + 1
-        step = max(1, min(EVERY_BYTES, per_line * room))
+        step = max(1, min(MAX_BYTES_PER_ENTRY, per_line * room))
         lines = data.count(b"\n", at, at + step)
         while lines > room:
             step //= 2
@@ -69,5 +69,5 @@ class LineIndex:
         return line, size, epoch_us
 
     def _due(self, now: float, line: int, size: int) -> bool:
-        far = line - self._entry_line >= EVERY_LINES or size - self._entry_size >= EVERY_BYTES
-        return far or now - self._entry_at >= EVERY_S
+        far = line - self._entry_line >= MAX_LINES_PER_ENTRY or size - self._entry_size >= MAX_BYTES_PER_ENTRY
+        return far or now - self._entry_at >= MAX_ENTRY_AGE_S

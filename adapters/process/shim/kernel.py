@@ -1,4 +1,4 @@
-"""The few kernel calls that Python has no name for; each does nothing where the system has no such call."""
+"""Kernel calls that Python has no name for; each does nothing where the system has no such call."""
 
 import fcntl
 import os

@@ -1,11 +1,11 @@
-"""The log as it is written: bytes, index, error lines, and a bound on the whole."""
+"""Writer of an attempt's log: bytes, line index, error lines, and a limit of the size."""
 
 import os
 import time
 
-from .findings import Findings
+from .error_scanner import ErrorScanner
 from .index import ENTRY, LineIndex
-from .quota import Tail
+from .log_limit import Tail
 from .sink import LogError, Sink, open_copy, open_own, write_all
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-SCAN_BOUND_S = 3.0  # at the end, for error lines in what the tool wrote last
+SCAN_TIMEOUT_S = 3.0  # at the end, for error lines in what the tool wrote last
 LOG, INDEX, ERRORS = "output.log", "output.idx", "errors.idx"
 
 
@@ -29,7 +29,7 @@ class LogWriter:
         self._head_limit = self._limit - self._limit // 4
         self._sink = Sink(_targets(spec))
         self._index_fd = open_own(self._directory, INDEX)
-        self._findings = Findings(os.path.join(self._directory, LOG), open_own(self._directory, ERRORS))  # noqa: PTH118
+        self._scanner = ErrorScanner(os.path.join(self._directory, LOG), open_own(self._directory, ERRORS))  # noqa: PTH118
         self._counter = LineIndex()
         self._tail: Tail | None = None
         self._head_lines, self._head_is_whole = 0, True
@@ -56,7 +56,7 @@ class LogWriter:
 
     @property
     def first_error_line(self) -> int | None:
-        return self._findings.first_line
+        return self._scanner.first_line
 
     def write(self, data: bytes, now: float) -> None:
         if self.broken:
@@ -66,22 +66,22 @@ class LogWriter:
 
     @property
     def unread(self) -> bool:
-        """There is output that was not yet looked at for error lines."""
-        return not self.broken and self._findings.behind(self.size)
+        """There is output that was not yet scanned for error lines."""
+        return not self.broken and self._scanner.behind(self.size)
 
     def look_for_errors(self) -> None:
         """Look at the next piece; for the moments in which the tool writes nothing."""
-        self._guard(lambda: self._findings.step(self.size), 0)
+        self._guard(lambda: self._scanner.step(self.size), 0)
 
     def close(self) -> None:
         """Join the kept tail to the log. A disk that is full now costs the tail, not the ending."""
         try:
             if not self.broken and self._tail is not None:
                 self._guard(self._join, 0)
-            self._guard(lambda: self._findings.finish(self.size, SCAN_BOUND_S), 0)
+            self._guard(lambda: self._scanner.finish(self.size, SCAN_TIMEOUT_S), 0)
         finally:
             self._sink.close()
-            self._findings.close()
+            self._scanner.close()
             os.close(self._index_fd)
 
     def _guard(self, action: "Callable[[], None]", size: int) -> None:

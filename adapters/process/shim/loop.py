@@ -1,4 +1,4 @@
-"""One run from its start to its record: a single thread, one poll, and clocks that nobody can set back."""
+"""Event loop of one run, from its start to its exit report: a single thread and one poll."""
 
 import binascii
 import os
@@ -6,14 +6,14 @@ import select
 import signal
 import time
 
-from . import cgroup, ending, record, spawn, tree
+from . import attempt_files, cgroup, exit_report, spawn, tree
 from .channel import Events, Orders
-from .family import Family
-from .feed import Feed
 from .logfile import LogWriter
 from .output import Output
+from .pidfile import PidFile
 from .reaper import Reaper
 from .sink import LogError
+from .stdin_writer import StdinWriter
 from .stop import LEFTOVER_GRACE_S, Stopper
 from .timers import Timers
 
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROGRESS_S = 0.2
+PROGRESS_INTERVAL_S = 0.2
 SELF_ENDED = "exit"
 
 
@@ -40,15 +40,15 @@ class Run:
         self._account = spawn.Account(spec.get("user"))
         self._reaper = Reaper()
         self._stopper = Stopper(self._reaper, spec["marker"], self._account.uids)
-        if record.ended_already(spec["attempt_dir"]):
+        if attempt_files.ended_already(spec["attempt_dir"]):
             raise spawn.SpawnError(f"{spec['attempt_dir']} holds the ending of an earlier run; an attempt runs once.")
         self._log = LogWriter(spec)
-        self._record = record.ExitRecord(spec["attempt_dir"])
+        self._record = attempt_files.ExitRecord(spec["attempt_dir"])
         self._poll = select.poll()
         self._output = Output(spec, self._poll, self._log)
         text = spec.pop("stdin_b64", None)
-        self._feed = Feed(self._poll, None if text is None else binascii.a2b_base64(text))
-        self._family: Family | None = None
+        self._stdin = StdinWriter(self._poll, None if text is None else binascii.a2b_base64(text))
+        self._pidfile: PidFile | None = None
 
     def carry_out(self) -> None:
         """Never raises: whatever happens, the tree is stopped and the ending is recorded."""
@@ -68,12 +68,12 @@ class Run:
         if self._spec.get("use_cgroup", True):
             self._stopper.group = cgroup.make(self._spec["marker"])
         group = self._stopper.group
-        pid = spawn.start(self._spec, self._account, group, self._feed.reader, *self._output.writers)
+        pid = spawn.start(self._spec, self._account, group, self._stdin.reader, *self._output.writers)
         self._reaper.main_pid, started = pid, tree.starttime_of(pid)
         self._stopper.since_tick = started
-        self._family = Family(self._spec, pid, started, self._account.uids[-1], group, self._started_at)
+        self._pidfile = PidFile(self._spec, pid, started, self._account.uids[-1], group, self._started_at)
         self._events.tell("started", pid=pid, starttime=started, shim_pid=os.getpid())
-        self._feed.tool_started()
+        self._stdin.tool_started()
         self._output.tool_started()
         self._poll.register(self._orders.fd, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
@@ -85,9 +85,9 @@ class Run:
         if self._stopper.begun_at is not None:
             wait = min(wait, self._stop_in)
         elif self._told != self._log.seen:
-            wait = min(wait, max(0.0, self._told_at + PROGRESS_S - now))
-        if self._family is not None and not self._cause:
-            wait = min(wait, self._family.next_in(now))
+            wait = min(wait, max(0.0, self._told_at + PROGRESS_INTERVAL_S - now))
+        if self._pidfile is not None and not self._cause:
+            wait = min(wait, self._pidfile.next_in(now))
         ready = self._poll.poll(0 if self._log.unread else wait * 1000)
         for fd, _ in ready:
             self._handle(fd, time.monotonic())
@@ -105,8 +105,8 @@ class Run:
             self._obey(self._orders.read(), now)
         elif fd == self._wakeup:
             self._take_signals(now)
-        elif fd == self._feed.fd:
-            self._feed.push()
+        elif fd == self._stdin.fd:
+            self._stdin.push()
         elif self._output.handle(fd, now):
             self._timers.output_came(now)
 
@@ -131,14 +131,14 @@ class Run:
         grace_s = self._spec["grace_s"]
         if self._output.error:
             self._stop("log_error", grace_s, now, self._output.error)
-        if self._timers.dead_man_rang():
+        if self._timers.watchdog_expired():
             self._stop("deadman", 0.0, now, "The worker did not extend the run in time.")
         if self._reaper.main_ended:
             self._stop(SELF_ENDED, min(LEFTOVER_GRACE_S, grace_s), now)
         elif not self._cause and (expired := self._timers.expired(now)):
             self._stop(expired[0], grace_s, now, expired[1])
-        if self._family is not None and not self._cause:
-            self._family.refresh(now)
+        if self._pidfile is not None and not self._cause:
+            self._pidfile.refresh(now)
 
     def _stop(self, cause: str, grace_s: float, now: float, error: str = "") -> None:
         """The first cause is the one that is told, but a log that was lost is told rather than a good end."""
@@ -148,7 +148,7 @@ class Run:
             self._stopper.begin(cause, grace_s, now)
 
     def _tell_progress(self, now: float) -> None:
-        if self._told != self._log.seen and now - self._told_at >= PROGRESS_S:
+        if self._told != self._log.seen and now - self._told_at >= PROGRESS_INTERVAL_S:
             self._told, self._told_at = self._log.seen, now
             at = self._output.last_at
             self._events.tell("progress", bytes=self._log.size, lines=self._log.lines, last_output_at=at)
@@ -171,12 +171,12 @@ class Run:
         stop, log = self._stopper, self._log
         if stop.group is not None:
             stop.group.remove()
-        told = ending.facts(self._spec, self._cause, self._error, self._started_at, self._started)
+        told = exit_report.facts(self._spec, self._cause, self._error, self._started_at, self._started)
         told.update(exit_code=self._reaper.exit_code, signal=self._reaper.signal)
         told.update(killed=stop.killed, survivors=stop.survivors, stop_s=stop.took_s)
         told.update(log_bytes=log.size, log_lines=log.lines, log_skipped_bytes=log.skipped)
         told["first_error_line"] = log.first_error_line
-        ending.publish(told, self._record, self._events)
+        exit_report.publish(told, self._record, self._events)
 
 
 def _seconds(value: object, default: float) -> float:

@@ -1,4 +1,4 @@
-"""An idle shim: waits for one `run` order, carries it out, and is gone."""
+"""Main function of a shim: waits for one `run` order, executes it, and exits."""
 
 import os
 import select
@@ -6,7 +6,7 @@ import signal
 
 from . import kernel
 from .channel import Events, Orders
-from .ending import refuse
+from .exit_report import refuse
 from .loop import Run
 from .sink import LogError
 from .spawn import SpawnError

@@ -1,12 +1,12 @@
-"""Take secret values out of a stream before it reaches the disk, however the stream is cut into pieces.
+"""Masker of secret values in a stream, before it reaches the disk, however the stream is cut into pieces.
 
-Looks for each form in the text without its line breaks, so a value that a tool wrapped over several lines is found
+It searches for each encoding in the text without its line breaks, so a value that a tool wrapped over several lines is found
 too. Only a tail that may be the beginning of a secret waits for the next piece.
 """
 
 from bisect import bisect_right
 
-from .forms import flatten, forms
+from .secret_encodings import encodings_of, flatten
 
 MASK = b"***"
 MAX_BREAKS_HELD = 4096  # a "secret" with more line breaks than this inside is no line-wrapped value
@@ -16,7 +16,9 @@ class Masker:
     """One stream. `feed` returns what may be written now, `flush` the rest at the end."""
 
     def __init__(self, secrets: list[str]) -> None:
-        self._needles = sorted({form for secret in secrets for form in forms(secret)}, key=lambda n: (-len(n), n))
+        self._needles = sorted(
+            {form for secret in secrets for form in encodings_of(secret)}, key=lambda n: (-len(n), n)
+        )
         self._longest = max(map(len, self._needles), default=0)
         self._held = b""
         self._covered = 0  # so many characters at the start of the held tail belong to a value already masked

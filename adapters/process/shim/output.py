@@ -1,4 +1,4 @@
-"""From the tool's pipes into the log. A log that fails never blocks the tool: the pipes are emptied all the same."""
+"""Transfer from the tool's pipes into the log. A log that fails never blocks the tool: the pipes are still emptied."""
 
 import select
 import time
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-DRAIN_S = 5.0  # for what is still in the pipes when every process of the tree is gone
+DRAIN_TIMEOUT_S = 5.0  # for what is still in the pipes when every process of the tree is gone
 
 
 class Output:
@@ -61,7 +61,7 @@ class Output:
 
     def finish(self, now: float) -> None:
         """The tree is gone: take the rest, end the log."""
-        bound = time.monotonic() + DRAIN_S
+        bound = time.monotonic() + DRAIN_TIMEOUT_S
         for stream, pipe in enumerate(self._pipes):
             while not pipe.ended and time.monotonic() < bound:
                 if self._read(stream, pipe, now) == 0:

@@ -1,4 +1,4 @@
-"""Buries the dead: the tool, and every orphan that the kernel hands to the shim as subreaper."""
+"""Collector of exit statuses: of the tool, and of every orphan that the kernel gives to the shim as subreaper."""
 
 import os
 

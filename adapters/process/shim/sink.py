@@ -1,4 +1,4 @@
-"""Files that only grow: the attempt's log and, if the job names one, its own log file with the same bytes."""
+"""Files that are only appended to: the attempt's log and, if the job names one, its own log file with the same bytes."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Start the tool: its own session, default signals, death with the shim, and a plain sentence when it cannot start."""
+"""Start of the tool: its own session, default signals, death with the shim, and a sentence when it cannot start."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-START_BOUND_S = 10.0  # chdir or exec on a dead network disk must not hang the shim
+START_TIMEOUT_S = 10.0  # chdir or exec on a dead network disk must not hang the shim
 
 
 class SpawnError(Exception):
@@ -118,9 +118,9 @@ def _exec(argv: list[str], env: dict[str, str]) -> None:
 def _wait_for_exec(spec: "dict[str, Any]", pid: int, told: int) -> None:
     poll = select.poll()
     poll.register(told, select.POLLIN)
-    if not poll.poll(START_BOUND_S * 1000):
+    if not poll.poll(START_TIMEOUT_S * 1000):
         os.kill(pid, signal.SIGKILL)
-        raise SpawnError(f"{spec['argv'][0]} did not start within {START_BOUND_S:g} s; is its disk away?")
+        raise SpawnError(f"{spec['argv'][0]} did not start within {START_TIMEOUT_S:g} s; is its disk away?")
     message = os.read(told, 4096)  # exec closes the pipe: no bytes mean success
     if message:
         os.waitpid(pid, 0)

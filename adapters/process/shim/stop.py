@@ -1,4 +1,4 @@
-"""Stopping a whole tree: TERM to all, a grace, KILL, and again until nothing is left or the bound is reached."""
+"""Stop of a whole process tree: TERM to all, a grace, KILL, repeated until nothing is left or the time is up."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from . import tree
 from .cgroup import ControlGroup
 from .reaper import Reaper
 
-KILL_BOUND_S = 5.0  # what SIGKILL did not end by then hangs in the kernel: it is reported as a survivor
+KILL_TIMEOUT_S = 5.0  # what SIGKILL did not end by then hangs in the kernel: it is reported as a survivor
 LEFTOVER_GRACE_S = 2.0  # for what a tool left behind when it ended by itself
 
 
@@ -37,7 +37,7 @@ class Stopper:
         first = self.begun_at is None
         if not first and now + grace_s >= self._kill_at:
             return
-        self._kill_at, self._bound = now + grace_s, now + grace_s + KILL_BOUND_S
+        self._kill_at, self._bound = now + grace_s, now + grace_s + KILL_TIMEOUT_S
         if first:
             self.begun_at, self.cause = now, cause
             if cause != "exit":
@@ -100,7 +100,7 @@ class Stopper:
 
     def _send(self, left: list[tree.Proc], number: int) -> None:
         group = self._reaper.main_pid
-        # The group's number cannot be given away while its leader is unburied or a member lives.
+        # The group's number cannot be given away while its leader is not reaped or a member lives.
         # Group 0 would be the shim's own: a tool that never started has none.
         if group > 0 and (not self._reaper.main_ended or any(p.pgid == group for p in left)):
             try:

@@ -1,4 +1,4 @@
-"""The tool's output: pipes emptied in large reads, masked, and joined into one log."""
+"""Output streams of the tool: pipes read in large pieces, masked, and joined into one log."""
 
 import os
 
@@ -14,8 +14,8 @@ READ = 1 << 20
 PAUSE_S = 0.003
 BUSY_S = 0.005
 FULL_ENOUGH = 1 << 18
-HOLD_S = 1.0  # so long may a piece of one stream wait for the other one's line to end
-MAX_HELD = 1 << 20
+MAX_HOLD_S = 1.0  # so long may a piece of one stream wait for the other one's line to end
+MAX_HELD_BYTES = 1 << 20
 
 
 class Pipe:
@@ -72,10 +72,10 @@ class Lines:
     def feed(self, stream: int, data: bytes, now: float) -> None:
         text = self._held[stream] + data
         ready = text.rfind(b"\n") + 1
-        if len(text) - ready > MAX_HELD:
+        if len(text) - ready > MAX_HELD_BYTES:
             ready = len(text)
         blocked = self._inside is not None and self._inside != stream
-        if blocked and stream == 1 and len(text) <= MAX_HELD:
+        if blocked and stream == 1 and len(text) <= MAX_HELD_BYTES:
             ready = 0  # stderr waits for the end of stdout's line
         self._held[stream] = text[ready:]
         self._put(stream, text[:ready], now)
@@ -96,10 +96,10 @@ class Lines:
         """Write what waited long enough; returns when the next piece is due."""
         if self._since is None:
             return None
-        if now >= self._since + HOLD_S:
+        if now >= self._since + MAX_HOLD_S:
             self.flush(1, now)
             return None
-        return self._since + HOLD_S
+        return self._since + MAX_HOLD_S
 
     def flush(self, stream: int, now: float) -> None:
         text, self._held[stream] = self._held[stream], b""

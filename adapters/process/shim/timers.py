@@ -1,4 +1,4 @@
-"""The limits of time of one run. Nothing here reads a clock that can be set."""
+"""Time limits of one run. Nothing here reads a clock that can be set."""
 
 import time
 
@@ -6,29 +6,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# The dead man's clock goes on while the machine sleeps: the lease it guards does so too.
-_AWAKE_OR_NOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# The watchdog's clock continues while the machine sleeps, as the lease does that it protects.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Timers:
-    """Wall clock and idle limit on the monotonic clock, dead man on the one that counts sleep."""
+    """Wall clock and idle limit on the monotonic clock, watchdog on the one that counts sleep."""
 
     def __init__(self, spec: "dict[str, Any]", now: float) -> None:
         self._timeout_s, self._idle_s = spec.get("timeout_s"), spec.get("idle_timeout_s")
         self._started = self._output_at = now
-        self._dead_man_at: float | None = None
+        self._watchdog_at: float | None = None
         if spec.get("dead_man_s") is not None:
             self.extend(spec["dead_man_s"])
 
     def extend(self, seconds: float) -> None:
-        """Also for a run that began without a dead man: who extends wants one."""
-        self._dead_man_at = time.clock_gettime(_AWAKE_OR_NOT) + seconds
+        """Move the watchdog's deadline; also sets one for a run that started without."""
+        self._watchdog_at = time.clock_gettime(_CLOCK) + seconds
 
     def output_came(self, now: float) -> None:
         self._output_at = now
 
-    def dead_man_rang(self) -> bool:
-        return self._dead_man_at is not None and time.clock_gettime(_AWAKE_OR_NOT) >= self._dead_man_at
+    def watchdog_expired(self) -> bool:
+        return self._watchdog_at is not None and time.clock_gettime(_CLOCK) >= self._watchdog_at
 
     def expired(self, now: float) -> tuple[str, str] | None:
         """The cause and its sentence, if a limit is reached."""
@@ -45,6 +45,6 @@ class Timers:
             waits.append(self._started + self._timeout_s - now)
         if self._idle_s is not None:
             waits.append(self._output_at + self._idle_s - now)
-        if self._dead_man_at is not None:
-            waits.append(self._dead_man_at - time.clock_gettime(_AWAKE_OR_NOT))
+        if self._watchdog_at is not None:
+            waits.append(self._watchdog_at - time.clock_gettime(_CLOCK))
         return max(0.0, min(waits))

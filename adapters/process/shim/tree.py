@@ -1,4 +1,4 @@
-"""Which processes are ours, told by the kernel: parent links, sessions and the environment marker.
+"""Queries of the process table: parent links, sessions and the environment marker.
 
 Every process is named by pid and start time, and verified right before each signal, because pids are used again.
 """
@@ -9,7 +9,7 @@ import signal
 HAS_PROC = os.path.exists("/proc/self/stat")  # noqa: PTH110 - no pathlib in the shim
 HAS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
 MARKER_NAME = b"ENGINE_ATTEMPT_MARKER"
-MARKER_MIN = 16
+MIN_MARKER_LENGTH = 16
 DEAD_STATES = ("Z", "X", "x")
 
 
@@ -150,8 +150,10 @@ def marked(marker: str, started_after: int = 0, uids: tuple[int, ...] | None = N
 
     The marker comes from the caller, never from a process: a process that rewrote its title would give an empty one.
     """
-    if len(marker) < MARKER_MIN:
-        raise ValueError(f"a marker of {len(marker)} characters could match by accident; use {MARKER_MIN} or more")
+    if len(marker) < MIN_MARKER_LENGTH:
+        raise ValueError(
+            f"a marker of {len(marker)} characters could match by accident; use {MIN_MARKER_LENGTH} or more"
+        )
     entry = MARKER_NAME + b"=" + os.fsencode(marker)
     owners = (os.geteuid(),) if uids is None else uids
     return [p for p in _candidates(owners, started_after) if entry in read(f"/proc/{p.pid}/environ").split(b"\0")]

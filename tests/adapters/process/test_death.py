@@ -87,7 +87,7 @@ def test_ctrl_c_in_the_worker_cancels_with_grace_and_is_raised_again(bench: Benc
     assert (ending.ended_by, ending.signal) == (EndedBy.CANCEL, signal.SIGTERM)
 
 
-def test_cutting_the_life_line_kills_without_grace(bench: Bench) -> None:
+def test_closing_the_control_pipe_kills_without_grace(bench: Bench) -> None:
     shim = bench.shim(bench.spec(bench.tool(STUBBORN), grace_s=30))
     pids = bench.pids(STUBBORN_COUNT)
     shim.kill()
@@ -109,7 +109,7 @@ def test_a_worker_that_dies_in_the_grace_of_a_cancel_ends_the_grace(bench: Bench
     assert gone(pids)
 
 
-def test_the_dead_man_rings_when_nobody_extends_and_not_before(bench: Bench) -> None:
+def test_the_watchdog_expires_without_a_heartbeat_and_not_before(bench: Bench) -> None:
     shim = bench.shim(bench.spec(["sleep", "60"], dead_man_s=0.4))
     for _ in range(4):
         assert shim.wait(0.2) is None
@@ -160,7 +160,7 @@ def test_a_frozen_shim_is_killed_with_everything_below_it(bench: Bench) -> None:
 
 
 def test_closing_a_frozen_shim_is_bounded(bench: Bench, monkeypatch: Any) -> None:
-    monkeypatch.setattr("adapters.process.runner.END_BOUND_S", 0.3)
+    monkeypatch.setattr("adapters.process.runner.END_TIMEOUT_S", 0.3)
     spec = bench.spec(bench.tool(STUBBORN))
     shim = bench.shim(spec)
     pids = bench.pids(STUBBORN_COUNT)

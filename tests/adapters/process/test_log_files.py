@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.process import LogFile
-from adapters.process.shim.index import EVERY_LINES, LineIndex
+from adapters.process.shim.index import MAX_LINES_PER_ENTRY, LineIndex
 from adapters.process.shim.logfile import LogWriter
 
 
@@ -56,7 +56,7 @@ def test_two_entries_are_never_more_than_500_lines_apart(pieces: list[bytes]) ->
     index = LineIndex()
     lines = [line for piece in filter(None, pieces) for line, _, _ in index.feed(piece, 0.0, 0)]
     total = index.lines
-    assert all(b - a <= EVERY_LINES for a, b in pairwise([*lines, total + 1]))
+    assert all(b - a <= MAX_LINES_PER_ENTRY for a, b in pairwise([*lines, total + 1]))
 
 
 @given(texts, st.integers(1, 3000), st.integers(1, 40))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.process.shim.forms import flatten, forms
 from adapters.process.shim.mask import MAX_BREAKS_HELD, Masker
+from adapters.process.shim.secret_encodings import encodings_of, flatten
 
 SECRET = 'sk-Abc+/12 3"4é'
 
@@ -34,7 +34,7 @@ cuts = st.lists(st.integers(0, 400), max_size=40)
 def leaks(draw: st.DrawFn) -> tuple[list[str], bytes]:
     """A text with secrets in all their forms, some broken over lines."""
     secrets = draw(st.lists(secret_values, min_size=1, max_size=3))
-    needles = sorted(set().union(*(forms(secret) for secret in secrets)))
+    needles = sorted(set().union(*(encodings_of(secret) for secret in secrets)))
     assume(needles)
     parts = []
     for _ in range(draw(st.integers(1, 6))):
@@ -51,7 +51,7 @@ def leaks(draw: st.DrawFn) -> tuple[list[str], bytes]:
 def test_no_form_of_a_secret_survives_however_the_stream_is_cut(leak: tuple[list[str], bytes], at: list[int]) -> None:
     secrets, text = leak
     shown = flatten(masked(secrets, text, at))
-    assert not [form for secret in secrets for form in forms(secret) if form in shown]
+    assert not [form for secret in secrets for form in encodings_of(secret) if form in shown]
 
 
 @given(leaks(), cuts)
@@ -68,7 +68,7 @@ def test_masks_keep_the_number_of_lines(leak: tuple[list[str], bytes], at: list[
 
 @given(st.lists(secret_values, max_size=3), st.binary(max_size=300), cuts)
 def test_text_without_secrets_stays_byte_for_byte(secrets: list[str], text: bytes, at: list[int]) -> None:
-    assume(not any(form in flatten(text) for secret in secrets for form in forms(secret)))
+    assume(not any(form in flatten(text) for secret in secrets for form in encodings_of(secret)))
     assert masked(secrets, text, at) == text
 
 
@@ -93,7 +93,7 @@ def test_a_quoted_secret_in_a_url_is_found(secret: str) -> None:
         assert masked([secret], f"GET /?key={quoted}&x=1".encode()) == b"GET /?key=***&x=1"
 
 
-@pytest.mark.parametrize("form", sorted(forms(SECRET)))
+@pytest.mark.parametrize("form", sorted(encodings_of(SECRET)))
 def test_each_form_is_masked_when_it_comes_byte_by_byte(form: bytes) -> None:
     text = b"before " + form + b" after"
     assert masked([SECRET], text, list(range(len(text)))) == b"before *** after"

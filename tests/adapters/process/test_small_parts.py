@@ -119,13 +119,13 @@ def test_a_clock_that_is_set_moves_no_limit(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(time, "time", lambda jump=jump: jump)
         monkeypatch.setattr(time, "time_ns", lambda jump=jump: int(jump))
         assert timers.expired(time.monotonic()) is None
-        assert not timers.dead_man_rang()
+        assert not timers.watchdog_expired()
 
 
-def test_a_dead_man_rings_after_its_time_and_can_be_put_off() -> None:
+def test_a_watchdog_expires_after_its_time_and_can_be_put_off() -> None:
     timers = Timers({"dead_man_s": 0.02}, 0.0)
     assert timers.next_in(0.0) <= 0.02
     time.sleep(0.03)
-    assert timers.dead_man_rang()
+    assert timers.watchdog_expired()
     timers.extend(60)
-    assert not timers.dead_man_rang()
+    assert not timers.watchdog_expired()

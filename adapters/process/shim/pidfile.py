@@ -1,9 +1,9 @@
-"""pid.json, kept true while the tool runs: with it the tree is found even when the shim was killed."""
+"""The content of pid.json, updated while the tool runs: it leads to the process tree even when the shim was killed."""
 
 import os
 import time
 
-from . import record, tree
+from . import attempt_files, tree
 from .cgroup import ControlGroup
 from .sink import LogError
 
@@ -11,12 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-EVERY_S = 0.25
-SHARE = 50  # a look at a large tree may take no more than a fiftieth of the time
+REFRESH_INTERVAL_S = 0.25
+MIN_REST_FACTOR = 50  # a look at a large tree may take no more than a fiftieth of the time
 MAX_OUTSIDE = 500
 
 
-class Family:
+class PidFile:
     """Names the shim, the tool, and each process that left the tool's session and so would escape a sweep by it."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Family:
             "shim_pid": shim,
             "shim_starttime": tree.starttime_of(shim),
             "cgroup": group.path if group else "",
-            "boot_id": record.boot_id(),
+            "boot_id": attempt_files.boot_id(),
             "started_at": started_at,
         }
         self._outside: list[tuple[int, int]] = []
@@ -47,14 +47,14 @@ class Family:
         self._write()
 
     def next_in(self, now: float) -> float:
-        return max(0.0, self._look_at - now) if self._watches else EVERY_S * 60
+        return max(0.0, self._look_at - now) if self._watches else REFRESH_INTERVAL_S * 60
 
     def refresh(self, now: float) -> None:
-        """A full disk is no reason to stop here: the log will say so."""
+        """Update pid.json if it is due. A full disk is not reported here: the log reports it."""
         if now < self._look_at or not self._watches:
             return
         found = sorted(p.key for p in tree.descendants([os.getpid()]) if p.sid != self._session)[:MAX_OUTSIDE]
-        self._look_at = now + max(EVERY_S, (time.monotonic() - now) * SHARE)
+        self._look_at = now + max(REFRESH_INTERVAL_S, (time.monotonic() - now) * MIN_REST_FACTOR)
         if found != self._outside:
             self._outside = found
             try:
@@ -63,4 +63,4 @@ class Family:
                 pass
 
     def _write(self) -> None:
-        record.write_pids(self._directory, {**self._facts, "outside": self._outside})
+        attempt_files.write_pids(self._directory, {**self._facts, "outside": self._outside})

@@ -1,22 +1,22 @@
-"""The shapes in which a secret value may turn up in a log: as it is, quoted, escaped, base64 at any alignment."""
+"""Encodings in which a secret value may appear in a log: plain, quoted, escaped, base64 at any alignment."""
 
 import binascii
 import json
 
-MIN_LENGTH = 8  # shorter values would mask ordinary text everywhere
-MIN_LINE = 16  # a single line of a multi-line secret; shorter ones ("}", "type: x") are ordinary text
+MIN_SECRET_LENGTH = 8  # shorter values would mask ordinary text everywhere
+MIN_SECRET_LINE_LENGTH = 16  # a single line of a multi-line secret; shorter ones ("}", "type: x") are ordinary text
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 # What the common functions leave unquoted: RFC 3986, urllib's quote, encodeURIComponent, encodeURI.
 _URL_SAFE = (_UNRESERVED, _UNRESERVED + b"/", _UNRESERVED + b"!*'()", _UNRESERVED + b"!*'();,/?:@&=+$#")
 
 
-def forms(secret: str) -> set[bytes]:
-    """Every form of one secret, without line breaks: the masker looks at text whose line breaks are taken out."""
+def encodings_of(secret: str) -> set[bytes]:
+    """Every encoding of one secret, without line breaks: the masker searches text whose line breaks are removed."""
     found: set[bytes] = set()
     for value in _values(secret):
         raw = value.encode("utf-8", "surrogateescape")
-        found |= {raw} | _json_forms(value) | _url_forms(raw) | _base64_forms(raw)
-    return {flat for flat in map(flatten, found) if len(flat) >= MIN_LENGTH}
+        found |= {raw} | _json_encodings(value) | _url_encodings(raw) | _base64_encodings(raw)
+    return {flat for flat in map(flatten, found) if len(flat) >= MIN_SECRET_LENGTH}
 
 
 def flatten(text: bytes) -> bytes:
@@ -25,11 +25,11 @@ def flatten(text: bytes) -> bytes:
 
 def _values(secret: str) -> set[str]:
     lines = {line.strip() for line in secret.splitlines()} if "\n" in secret else set()
-    whole = {value for value in (secret, secret.strip()) if len(value) >= MIN_LENGTH}
-    return whole | {line for line in lines if len(line) >= MIN_LINE}
+    whole = {value for value in (secret, secret.strip()) if len(value) >= MIN_SECRET_LENGTH}
+    return whole | {line for line in lines if len(line) >= MIN_SECRET_LINE_LENGTH}
 
 
-def _json_forms(value: str) -> set[bytes]:
+def _json_encodings(value: str) -> set[bytes]:
     """JSON, and JSON inside a JSON string, as the tools' own event lines carry it."""
     both = (True, False)  # letters beyond ASCII as they are, or as \\uXXXX; each writer has its own way
     once = {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in both}
@@ -38,7 +38,7 @@ def _json_forms(value: str) -> set[bytes]:
     return {text.encode("utf-8", "surrogateescape") for text in once | twice}
 
 
-def _url_forms(raw: bytes) -> set[bytes]:
+def _url_encodings(raw: bytes) -> set[bytes]:
     result = set()
     for safe in _URL_SAFE:
         for pattern in (b"%%%02X", b"%%%02x"):
@@ -47,7 +47,7 @@ def _url_forms(raw: bytes) -> set[bytes]:
     return result
 
 
-def _base64_forms(raw: bytes) -> set[bytes]:
+def _base64_encodings(raw: bytes) -> set[bytes]:
     """What every base64 text that contains the value must contain, whatever stands before and after it."""
     result = set()
     for before in range(3):

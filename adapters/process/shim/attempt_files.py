@@ -1,4 +1,4 @@
-"""pid.json and exit.json: what others find when the worker, or the shim, is gone."""
+"""pid.json and exit.json of an attempt: what other processes find when the worker, or the shim, is gone."""
 
 import json
 import os
@@ -6,11 +6,11 @@ import os
 from .sink import LogError, open_own, write_all
 
 PIDS, EXIT = "pid.json", "exit.json"
-RESERVED = 1 << 14  # an ending is far shorter; longer ones lose their sentence, not their facts
+RESERVED_BYTES = 1 << 14  # an ending is far shorter; longer ones lose their sentence, not their facts
 
 
 def boot_id() -> str:
-    """Start times count from boot: a pid of an earlier boot names nothing."""
+    """The id of the current boot. Start times count from boot, so a pid of an earlier boot identifies nothing."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as source:
             return source.read().strip()
@@ -34,7 +34,7 @@ def ended_already(directory: str) -> bool:
 
 
 class ExitRecord:
-    """Reserves its room before the tool starts, so that the ending can be written on a full disk too."""
+    """Reserves its space before the tool starts, so that the ending can be written on a full disk too."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -42,7 +42,7 @@ class ExitRecord:
         self._fd = open_own(directory, EXIT + ".part")
         try:
             if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(self._fd, 0, RESERVED)
+                os.posix_fallocate(self._fd, 0, RESERVED_BYTES)
         except OSError as error:
             os.close(self._fd)
             raise LogError(f"{self._part} cannot be written: {os.strerror(error.errno or 0)}.") from error
@@ -50,7 +50,7 @@ class ExitRecord:
     def write(self, ending: dict[str, object]) -> None:
         """On disk when this returns: synced, renamed, and the directory synced."""
         data = json.dumps(ending).encode()
-        if len(data) > RESERVED:
+        if len(data) > RESERVED_BYTES:
             data = json.dumps({**ending, "error": str(ending.get("error"))[:1000]}).encode()
         os.pwrite(self._fd, data, 0)
         os.ftruncate(self._fd, len(data))

@@ -1,4 +1,4 @@
-"""What the tool reads on stdin: nothing, or a text of any size, written as fast as the tool takes it."""
+"""Writer of the tool's stdin: nothing, or a text of any size, written as fast as the tool reads it."""
 
 import os
 import select
@@ -6,7 +6,9 @@ import select
 from . import kernel
 
 
-class Feed:
+class StdinWriter:
+    """Owns both ends of the stdin pipe until the tool has started."""
+
     def __init__(self, poll: select.poll, text: bytes | None) -> None:
         self._poll, self._left = poll, memoryview(text or b"")
         self.fd = -1

@@ -1,4 +1,4 @@
-"""Lines that look like errors, found while the tool runs: the first 200, so a page can jump to them."""
+"""Scanner for lines that look like errors: records the first 200, so that a page can jump to them."""
 
 import json
 import os
@@ -7,9 +7,9 @@ import time
 
 from .sink import write_all
 
-MAX_FOUND = 200
-MAX_TEXT = 300
-MAX_LINE = 4096  # of a longer line only the surroundings of a suspicious word are looked at
+MAX_ERROR_LINES = 200
+MAX_TEXT_BYTES = 300
+MAX_LINE_BYTES = 4096  # of a longer line only the surroundings of a suspicious word are looked at
 PIECE = 1 << 18
 OVERLAP = 32
 # A plain search is ten times faster than one expression over everything; the expression then looks at one line.
@@ -23,7 +23,7 @@ HARMLESS = re.compile(
 )
 
 
-class Findings:
+class ErrorScanner:
     """Reads the log behind its writer, in the pauses of the tool, so that a flood of output is not slowed by it.
 
     errors.idx gets one JSON object a line, with the text, so a page shows them without a look into the log.
@@ -32,7 +32,7 @@ class Findings:
     def __init__(self, log_path: str, errors_fd: int) -> None:
         self._log_fd = os.open(log_path, os.O_RDONLY | os.O_CLOEXEC)
         self._errors_fd = errors_fd
-        self._at = 0  # everything before is looked at
+        self._at = 0  # everything before this offset is scanned
         self._counted = (1, 0)  # a line number and an offset in that line, up to which lines are counted
         self._seen = 0
         self._count = self._last_line = 0
@@ -40,25 +40,25 @@ class Findings:
 
     def behind(self, size: int) -> bool:
         """Of `size` bytes some have not been looked at (an unfinished last line is left for later)."""
-        return self._seen < size and self._count < MAX_FOUND
+        return self._seen < size and self._count < MAX_ERROR_LINES
 
     def step(self, size: int, last: bool = False) -> None:
         """Look at the next piece of a log of `size` bytes; at the `last` call also at an unfinished line."""
         data = os.pread(self._log_fd, min(PIECE, size - self._at), self._at)
         end = data.rfind(b"\n") + 1
-        if not end and len(data) > MAX_LINE:
+        if not end and len(data) > MAX_LINE_BYTES:
             end = len(data) - OVERLAP
         if last and self._at + len(data) >= size:
             end = len(data)
         self._seen = size if self._at + len(data) >= size else self._at + end
         if not data:
-            self._at = self._seen = size  # somebody cut the log off
+            self._at = self._seen = size  # the log was truncated by another process
         self._scan(data, end)
         self._at += end
 
     def finish(self, size: int, bound_s: float) -> None:
         until = time.monotonic() + bound_s
-        while self._at < size and self._count < MAX_FOUND and time.monotonic() < until:
+        while self._at < size and self._count < MAX_ERROR_LINES and time.monotonic() < until:
             self.step(size, last=True)
 
     def close(self) -> None:
@@ -68,10 +68,10 @@ class Findings:
     def _scan(self, data: bytes, end: int) -> None:
         for start, stop in _suspects(data, end):
             text = data[start:stop]
-            if self._count < MAX_FOUND and looks_bad(text):
+            if self._count < MAX_ERROR_LINES and looks_bad(text):
                 line = self._line_of(self._at + start)
                 if line != self._last_line:
-                    self._put(line, self._at + start, text[:MAX_TEXT])
+                    self._put(line, self._at + start, text[:MAX_TEXT_BYTES])
 
     def _line_of(self, offset: int) -> int:
         """Counts from the last line asked for: where nothing is found, no line is counted."""
@@ -102,8 +102,8 @@ def _suspects(data: bytes, end: int) -> list[tuple[int, int]]:
         while at >= 0:
             start, stop = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at, end)
             stop = end if stop < 0 else stop
-            if stop - start > MAX_LINE:
-                start, stop = max(start, at - MAX_TEXT // 2), min(stop, at + MAX_TEXT)
+            if stop - start > MAX_LINE_BYTES:
+                start, stop = max(start, at - MAX_TEXT_BYTES // 2), min(stop, at + MAX_TEXT_BYTES)
             lines.add((start, stop))
             at = low.rfind(needle, 0, start)
     return sorted(lines)

@@ -1,4 +1,4 @@
-"""The end of a log that is too long: two segment files that take turns, so the last part is always there."""
+"""Limit of the log's size: two alternating segment files keep the last part of an output that is too long."""
 
 import os
 import struct
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NAMES = ("output.tail0", "output.tail1")
 PIECE = 1 << 20
 OFFSET = struct.Struct("<8xQ8x")
-LONGEST_CUT = 1 << 16  # a tail that begins inside a longer line than this keeps the rest of that line
+MAX_CUT_LINE_BYTES = 1 << 16  # a tail that begins inside a longer line than this keeps the rest of that line
 
 
 class Segment:
@@ -68,7 +68,7 @@ class Tail:
 
     def skip_cut_line(self) -> None:
         """Begin at a line start: what is left of a line whose beginning is gone reads as nonsense."""
-        head = next(self._pieces(), b"")[:LONGEST_CUT]
+        head = next(self._pieces(), b"")[:MAX_CUT_LINE_BYTES]
         at = head.find(b"\n") + 1
         if at:
             self.start += at
