@@ -1,7 +1,9 @@
-"""Runs of programs under a shim that owns the whole process tree, and readers of their logs. No Django here."""
+"""Runs of programs under a keeper that owns the whole process tree, and readers of their logs. No Django here."""
 
+from adapters.process.client import Event, Keeper, Running, ShimError
+from adapters.process.keepers import KeeperPool
 from adapters.process.logs import ErrorLine, Line, LogFile
-from adapters.process.runner import Shim, ShimError, run_process
+from adapters.process.runner import Shim, run_process
 from adapters.process.search import Hit, SearchResult
 from adapters.process.spec import MARKER_NAME, EndedBy, Ending, Spec
 from adapters.process.sweep import (
@@ -21,10 +23,14 @@ __all__ = [
     "EndedBy",
     "Ending",
     "ErrorLine",
+    "Event",
     "Hit",
+    "Keeper",
+    "KeeperPool",
     "Line",
     "LogFile",
     "Proc",
+    "Running",
     "SearchResult",
     "Shim",
     "ShimError",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.process.keeper.log.index import ENTRY
+from adapters.process.keeper.log.writer import ERRORS, INDEX, LOG
 from adapters.process.search import SearchResult, search_file, search_in_child
-from adapters.process.shim.index import ENTRY
-from adapters.process.shim.logfile import ERRORS, INDEX, LOG
 
 CUT_AT = 4096
 BLOCK = 1 << 18

@@ -1,187 +1,134 @@
-"""Client of a shim: spawn it early, give it one run, watch it, stop it."""
+"""Shim: the handle of one attempt for a caller that runs one at a time; and `run_process`, which waits for its end."""
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from adapters.process.spec import MARKER_NAME, Ending, Spec
-from adapters.process.sweep import kill_attempt, read_ending, read_pids
-from adapters.process.waiting import end, ended, how, readable, writable
+from adapters.process import keepers
+from adapters.process.client import Event, Keeper, Running, ShimError
+from adapters.process.keeper import attempt_files
+from adapters.process.spec import Ending, Spec
+from adapters.process.sweep import read_ending
+from adapters.process.waiting import readable
 
-ENTRY = Path(__file__).with_name("shim_entry.py")
+__all__ = ["Shim", "ShimError", "read_ending", "run_process"]
+
 SEND_TIMEOUT_S = 10.0
-# The shim itself ends within its kill bound after its control pipe is closed; then it is considered frozen.
+# The keeper itself ends a tree within its kill timeout after it was told to; then it is considered frozen.
 END_TIMEOUT_S = 8.0
-# What a bare interpreter needs, and the marker of an outer attempt, so that a run inside a run is swept with it.
-SHIM_ENV = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", MARKER_NAME)
-
-
-class ShimError(RuntimeError):
-    """The shim could not be started or does not take orders; nothing of the run is alive."""
 
 
 class Shim:
-    """One idle or running shim process. A shim runs one spec and ends with it."""
+    """A keeper for one attempt. It serves this handle alone, from `start` to `close`, and then the next one."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = process
-        self._orders, self._events = process.stdin, process.stdout
-        self._rest = b""
-        self._spec: Spec | None = None
-        self.ending: Ending | None = None
+    def __init__(self) -> None:
+        self._taken: Keeper | None = None
+        self._running: Running | None = None
+        self._closed = False
 
     @classmethod
     def spawn(cls) -> "Shim":
-        """Start an idle shim; it costs some 10 MB and no CPU until `start`."""
-        env = {name: os.environ[name] for name in SHIM_ENV if name in os.environ}
-        python = getattr(sys, "_base_executable", "") or sys.executable
-        try:
-            process = subprocess.Popen(
-                [python, "-I", "-S", "-X", "utf8", str(ENTRY)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-                env=env,
-                cwd="/",
-                start_new_session=True,  # Ctrl-C in a terminal is for the worker, which knows what to do
-            )
-        except OSError as error:
-            raise ShimError(f"No shim could be started: {error}.") from error
-        assert process.stdin is not None and process.stdout is not None
-        os.set_blocking(process.stdin.fileno(), False)
-        os.set_blocking(process.stdout.fileno(), False)
-        return cls(process)
+        """A handle; sees to it that this process has a keeper, which costs no CPU until `start`. Raises ShimError."""
+        keepers.prepare()
+        return cls()
+
+    @property
+    def _keeper(self) -> Keeper:
+        if self._taken is None:
+            if self._closed:
+                raise ShimError("This handle is closed.")
+            self._taken = keepers.take()
+        return self._taken
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        """Of the keeper."""
+        return self._keeper.pid
+
+    @property
+    def ending(self) -> Ending | None:
+        return self._running.ending if self._running else None
 
     @property
     def alive(self) -> bool:
-        """The shim process runs (with or without a tool)."""
-        return self._process.poll() is None
+        """The keeper runs (with or without a tool)."""
+        if self._closed:
+            return False
+        if self._taken is not None and self._running is None:
+            self._taken.poll()
+        return self._taken is None or not self._taken.gone
 
     def start(self, spec: Spec) -> None:
         """Hand over the run. Returns at once; `started` or `exit` follows through `read`."""
-        if self._spec is not None:
+        if self._running is not None:
             raise ShimError("This shim has its run already; a shim runs once.")
-        self._spec = spec
-        if not self._send({"op": "run", "spec": spec.to_wire()}, SEND_TIMEOUT_S):
-            self.close()
-            raise ShimError("The shim takes no orders: it died, or it is stopped.")
+        running = self._keeper.start(spec)
+        if not self._keeper.flush(SEND_TIMEOUT_S):
+            self._keeper.reap(0.0)
+            raise ShimError("The keeper takes no orders: it died, or it is stopped.")
+        self._running = running
 
     def fileno(self) -> int:
-        """Readable when `read` has something, or at the shim's end."""
-        return self._events.fileno() if self._events and not self._events.closed else -1
+        """Readable when `read` has something; -1 when the keeper is gone."""
+        return -1 if self._taken is None else self._taken.fileno()
 
     def read(self) -> list[dict[str, Any]]:
         """All events that are there now, without waiting: started, progress, exit."""
-        events = []
-        for line in self._lines():
-            event = json.loads(line)
-            if event.get("event") == "exit":
-                self.ending = Ending.from_dict(event)
-            if event.get("event") != "ready":
-                events.append(event)
-        return events
+        return [] if self._taken is None else self._mine(self._taken.poll())
 
-    def _lines(self) -> list[bytes]:
-        if self._events is None or self._events.closed:
-            return []
-        while True:
-            try:
-                piece = os.read(self._events.fileno(), 1 << 16)
-            except BlockingIOError:
-                break
-            if not piece:
-                self._events.close()
-                break
-            self._rest += piece
-        *lines, self._rest = self._rest.split(b"\n")
-        return lines
+    def _mine(self, events: list[Event]) -> list[dict[str, Any]]:
+        if any(event.kind == "exit" for event in events) and self._running is not None:
+            with suppress(OSError):  # a disk that is full or gone: the ending says so itself
+                attempt_files.sync(str(self._running.spec.attempt_dir))  # before anybody acts on it
+        return [{"event": event.kind, **event.content} for event in events]
 
     def extend(self, seconds: float) -> bool:
-        """Move the watchdog's deadline to `seconds` from now; False if the shim is gone or does not listen."""
-        return self._send({"op": "extend", "s": seconds})
+        """Move the watchdog's deadline to `seconds` from now; False if the keeper is gone."""
+        return self._running is not None and self._keeper.heartbeat(seconds, self._running)
 
     def cancel(self, grace_s: float | None = None) -> bool:
-        """TERM, grace (None: that of the spec), KILL, sweep; False if the shim is gone or does not listen."""
-        return self._send({"op": "cancel", "grace": grace_s})
+        """TERM, grace (None: that of the spec), KILL, sweep; False if the keeper is gone."""
+        return self._running is not None and self._keeper.stop(self._running, grace_s)
 
     def kill(self) -> None:
-        """Close the control pipe: the tree is killed at once. Returns without waiting."""
-        if self._orders is not None:
-            self._orders.close()
-            self._orders = None
-
-    def _send(self, order: dict[str, Any], bound_s: float = 0.0) -> bool:
-        """Write a whole order or, if the shim does not take it in time, close the control pipe: half an order is useless."""
-        if self._orders is None:
-            return False
-        left, until = memoryview(json.dumps(order).encode() + b"\n"), time.monotonic() + bound_s
-        begun = False
-        while left:
-            try:
-                left, begun = left[os.write(self._orders.fileno(), left[: 1 << 16]) :], True
-            except BlockingIOError:
-                if not writable(self._orders.fileno(), max(0.0, until - time.monotonic())):
-                    if begun:
-                        self.kill()
-                    return False
-            except OSError:
-                return False
-        return True
+        """Give the run up: its tree is killed at once. Returns without waiting."""
+        if self._taken is None:
+            self._closed = True
+        elif self._running is None:
+            self.close()
+        elif self.ending is None and self._taken.fileno() >= 0:
+            self._taken.stop(self._running, 0.0, cause="lifeline")
 
     def wait(self, timeout: float | None = None) -> Ending | None:
         """The ending, or None if the run is still alive after `timeout` seconds.
 
-        If the shim died without an exit event, its processes are ended; the ending is the recorded one, or `lifeline`.
+        If the keeper died, its processes are ended; the ending is the recorded one, or `lifeline`.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        while self.ending is None:
-            self.read()
-            if self._events is None or self._events.closed:
-                self._reap(END_TIMEOUT_S)
-            elif self.ending is None and not readable(self.fileno(), until):
+        while self._running is not None and self.ending is None:
+            left = 1.0 if until is None else until - time.monotonic()
+            self._mine(self._keeper.wait(max(0.0, min(1.0, left))))
+            if self._keeper.gone and self.ending is None:
+                self._keeper.reap(END_TIMEOUT_S)
+            elif self.ending is None and left <= 0:
                 return None
         return self.ending
 
-    def _reap(self, bound_s: float) -> None:
-        """The shim died or froze without an exit event: end what is left, the shim first, and find the ending."""
-        self.kill()
-        ended(self._process, bound_s)
-        if self._spec is None:
-            end(self._process)
-            self.ending = Ending(ended_by="lifeline", error="The shim ended before it had a run.")
-            return
-        recorded = read_ending(self._spec.attempt_dir)
-        swept = kill_attempt(self._spec.attempt_dir, self._spec.marker)
-        code = end(self._process)
-        self.ending = recorded or Ending(
-            ended_by="lifeline",
-            error=f"The shim died ({how(code)}) and left {swept.killed} processes, which were killed.",
-            started_at=float(read_pids(self._spec.attempt_dir).get("started_at", 0.0)),
-            ended_at=time.time(),
-            killed=swept.killed,
-            survivors=swept.survivors,
-            stop_s=swept.seconds,
-        )
-
     def close(self) -> None:
-        """End whatever still runs, in bounded time, and free the pipes."""
-        self.kill()
-        if self._spec is not None and self.wait(END_TIMEOUT_S) is None:
-            self._reap(0.0)
-        ended(self._process, 1.0)
-        end(self._process)
-        if self._events is not None:
-            self._events.close()
+        """End whatever still runs, in bounded time, and give the keeper back."""
+        if self._closed:
+            return
+        keeper = self._taken
+        if keeper is not None and self._running is not None and self.ending is None:
+            self.kill()
+            if self.wait(END_TIMEOUT_S) is None:
+                keeper.reap(0.0)
+        self._closed = True
+        if keeper is not None:
+            self._taken = None
+            keeper.close() if self._running is None else keepers.give_back(keeper)
 
     def __enter__(self) -> "Shim":
         return self

@@ -1,7 +1,8 @@
-"""Sweep of what is left of an attempt when its shim, its worker or its whole host died. For upkeep and for the runner.
+"""Sweep of what is left of an attempt when its keeper, its worker or its whole host died. For upkeep and for the runner.
 
-Nothing is killed by name. A process is ours by the marker that our database holds, by the session of the tool, by
-descent from a process that pid.json names, or by descent from one of these; and it must have started no earlier.
+Nothing is killed by name. A process is ours by the marker that our database holds, by the tag that follows from it, by
+the session of the tool, by descent from a process that pid.json names, or by descent from one of these; and it must
+have started no earlier.
 """
 
 import json
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.process.shim import attempt_files, cgroup, tree
-from adapters.process.spec import Ending
+from adapters.process.keeper import attempt_files, cgroup, tree
+from adapters.process.spec import Ending, tag_for
 
+KEEPER_TIMEOUT_S = 2.0  # for a keeper to die of SIGKILL
 Identity = tuple[int, int]  # pid, start time in clock ticks since boot
 
 
@@ -88,20 +90,31 @@ def kill_tree(
 
 
 def kill_attempt(attempt_dir: str | os.PathLike[str], marker: str, grace_s: float = 0.0) -> Swept:
-    """Kill everything that pid.json and the marker lead to, the shim first: a frozen shim must not wake up later."""
+    """Kill everything that pid.json, tag and marker lead to, and the keeper: a frozen keeper must not wake up later.
+
+    For an attempt whose runner is gone or silent, so every attempt of that keeper is lost.
+    """
     facts = read_pids(attempt_dir)
-    shim = (int(facts.get("shim_pid", 0)), int(facts.get("shim_starttime", 0)))
+    keeper = (int(facts.get("shim_pid", 0)), int(facts.get("shim_starttime", 0)))
     tool = (int(facts.get("pid", 0)), int(facts.get("starttime", 0)))
-    if not facts or not shim[1]:  # without start times (no /proc) a pid proves nothing
+    if not facts or not keeper[1]:  # without start times (no /proc) a pid proves nothing
         return kill_tree(marker, grace_s=grace_s)
     group = cgroup.find(str(facts.get("cgroup", "")), marker)
     roots = [tool, *((int(pid), int(start)) for pid, start in facts.get("outside", [])), *_members(group)]
-    # A frozen shim holds its children; found now, before they are handed to somebody else.
-    roots += [p.key for p in tree.descendants([shim[0]])] if tree.alive(*shim) else []
-    tree.send(*shim, signal.SIGKILL)
+    tree.send(*keeper, signal.SIGSTOP)  # it starts nothing more, and still holds what would go to its guard
     uids = {os.geteuid(), int(facts.get("uid", os.geteuid()))}
-    swept = kill_tree(marker, tool[1], sessions=[tool], roots=roots, grace_s=grace_s, uids=uids)
+    try:
+        swept = kill_tree(marker, tool[1], sessions=[tool], roots=roots, grace_s=grace_s, uids=uids)
+    finally:
+        _kill_and_wait(keeper)
     return swept if group is None else _empty(group, marker, swept)
+
+
+def _kill_and_wait(keeper: Identity) -> None:
+    until = time.monotonic() + KEEPER_TIMEOUT_S
+    tree.send(*keeper, signal.SIGKILL)
+    while tree.alive(*keeper) and time.monotonic() < until:
+        time.sleep(0.002)
 
 
 def _members(group: cgroup.ControlGroup | None) -> list[Identity]:
@@ -139,6 +152,7 @@ def _find(
     marker: str, since: int, sessions: tuple[Identity, ...], roots: tuple[Identity, ...], uids: tuple[int, ...]
 ) -> list[tree.Proc]:
     found = {p.key: p for p in tree.marked(marker, since, uids)}
+    found.update((p.key, p) for p in tree.tagged(tag_for(marker), since, uids))
     found.update((p.key, p) for p in tree.in_sessions(sessions, uids))
     found.update((p.key, p) for pid, start in roots if tree.alive(pid, start) and (p := tree.look(pid)))
     found.update((p.key, p) for p in tree.descendants([p.pid for p in found.values()]))

@@ -16,7 +16,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from adapters.process.shim.index import ENTRY  # noqa: E402
+from adapters.process.keeper.log.index import ENTRY  # noqa: E402
 from jobs.models import Dependency, ErrorGroup, Job, Node, QueueControl, StepAttempt, ToolControl  # noqa: E402
 from jobs.services.core import events  # noqa: E402
 from jobs.states import FINAL  # noqa: E402

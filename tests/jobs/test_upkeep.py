@@ -276,7 +276,7 @@ def test_a_mute_runs_out(data_dir: Path) -> None:
 
 
 def test_a_second_cluster_of_the_same_name_on_this_host_is_refused(leftovers: list[subprocess.Popen[bytes]]) -> None:
-    from adapters.process.shim import tree
+    from adapters.process.keeper import tree
 
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     leftovers.append(other)

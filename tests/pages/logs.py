@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from adapters.process.shim.index import ENTRY
+from adapters.process.keeper.log.index import ENTRY
 from jobs.models import StepAttempt
 
 

@@ -15,7 +15,7 @@ from adapters.process import MARKER_NAME, Shim, Spec, kill_tree, processes_of
 PYTHON = [getattr(sys, "_base_executable", "") or sys.executable, "-I", "-S", "-u"]
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
     """The first true value of `condition`; fails when it stays false."""
     until = time.monotonic() + seconds
     while not (value := condition()):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.process import EndedBy, kill_attempt, read_pids, run_process
-from adapters.process.shim import cgroup
+from adapters.process.keeper import cgroup
 from tests.adapters.process.conftest import SIGN_IN, STUBBORN, STUBBORN_COUNT, Bench, wait_for
 from tests.adapters.process.test_stop import gone
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.process import EndedBy, Ending, Spec, alive, kill_attempt, read_ending
+from adapters.process.waiting import readable
 from tests.adapters.process.conftest import SIGN_IN, STUBBORN, STUBBORN_COUNT, Bench, wait_for
 from tests.adapters.process.test_stop import gone
 
@@ -32,6 +33,14 @@ def worker(spec: Spec) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
+def kill_together(keeper: int, guard: int) -> None:
+    """Neither can do anything about the other's death."""
+    for pid in (guard, keeper):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (guard, keeper):
+        os.kill(pid, signal.SIGKILL)
+
+
 def ending_of(spec: Spec) -> Ending:
     return wait_for(lambda: read_ending(spec.attempt_dir))
 
@@ -40,12 +49,6 @@ def facts_of(spec: Spec) -> dict[str, Any]:
     path = Path(spec.attempt_dir) / "pid.json"
     wait_for(path.exists)
     return json.loads(path.read_text())
-
-
-def settled(spec: Spec, pids: list[int]) -> bool:
-    """pid.json has the two daemons, and no longer the process between the two forks of one of them."""
-    outside = [pid for pid, _ in facts_of(spec)["outside"]]
-    return len(outside) == 2 and set(outside) <= set(pids)
 
 
 def test_when_the_worker_is_killed_the_tree_dies_at_once(bench: Bench) -> None:
@@ -124,8 +127,6 @@ def test_a_killed_shim_leaves_nothing_when_its_worker_looks(bench: Bench) -> Non
     spec = bench.spec(bench.tool(STUBBORN))
     shim = bench.shim(spec)
     pids = bench.pids(STUBBORN_COUNT)
-    # The twice-forked daemon has neither marker nor session nor parent: pid.json names it.
-    wait_for(lambda: settled(spec, pids))
     os.kill(shim.pid, signal.SIGKILL)
     ending = shim.wait(5)
     assert ending is not None
@@ -136,14 +137,14 @@ def test_a_killed_shim_leaves_nothing_when_its_worker_looks(bench: Bench) -> Non
     assert not shim.cancel()
 
 
-def test_upkeep_finds_the_tree_of_a_shim_that_nobody_waits_for(bench: Bench) -> None:
+def test_upkeep_finds_the_tree_of_a_keeper_that_was_killed_together_with_its_guard(bench: Bench) -> None:
+    """The twice-forked daemon has neither marker nor session nor parent: its tag leads to it."""
     spec = bench.spec(bench.tool(STUBBORN))
     shim = bench.shim(spec)
     pids = bench.pids(STUBBORN_COUNT)
-    wait_for(lambda: settled(spec, pids))
-    os.kill(shim.pid, signal.SIGKILL)
+    kill_together(shim.pid, facts_of(spec)["guard_pid"])
     swept = kill_attempt(spec.attempt_dir, spec.marker, grace_s=0.1)
-    assert swept.killed >= STUBBORN_COUNT - 1  # the tool itself dies with the shim
+    assert swept.killed == STUBBORN_COUNT
     assert swept.survivors == 0
     assert gone(pids)
 
@@ -177,9 +178,9 @@ def test_a_recorded_ending_is_taken_even_if_nobody_heard_it(bench: Bench) -> Non
     spec = bench.spec(["sh", "-c", "exit 4"])
     shim = bench.shim(spec)
     ending_of(spec)
-    wait_for(lambda: not shim.alive)
-    shim._rest = b""
-    os.read(shim.fileno(), 1 << 16)  # the words are lost
+    os.kill(shim.pid, signal.SIGKILL)
+    wait_for(lambda: shim.fileno() >= 0 and readable(shim.fileno(), 0))
+    os.read(shim.fileno(), 1 << 16)  # the events are lost
     heard = shim.wait(5)
     assert heard is not None
     assert (heard.exit_code, heard.ended_by) == (4, EndedBy.EXIT)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_a_record(bench: Bench) -> 
     assert (ending.log_bytes, ending.log_lines) == (100_000, 20_000)
     assert len(log_of(spec)) == 100_000
     assert read_ending(spec.attempt_dir) == ending
+    os.kill(shim.pid, signal.SIGKILL)  # the keeper has the small limit: no other attempt may get it
 
 
 def test_a_full_disk_under_the_copy_names_the_log_file_of_the_job(bench: Bench) -> None:

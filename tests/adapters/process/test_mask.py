@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.process.shim.mask import MAX_BREAKS_HELD, Masker
-from adapters.process.shim.secret_encodings import encodings_of, flatten
+from adapters.process.keeper.log.mask import MAX_BREAKS_HELD, Masker
+from adapters.process.keeper.log.secret_encodings import encodings_of, flatten
 
 SECRET = 'sk-Abc+/12 3"4é'
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from adapters.process import Ending, Spec
-from adapters.process.shim import kernel
-from adapters.process.shim.channel import Events, Orders
-from adapters.process.shim.reaper import Reaper
-from adapters.process.shim.stop import Stopper
-from adapters.process.shim.timers import Timers
+from adapters.process.keeper import clock, kernel
+from adapters.process.keeper.ownership import Claim, Ownership
+from adapters.process.keeper.protocol import Control
+from adapters.process.keeper.stop import Stopper
+from adapters.process.keeper.timers import Timers
 
 GOOD: dict[str, Any] = {"argv": ["true"], "env": {}, "cwd": "/", "attempt_dir": "/tmp/x", "marker": "m" * 16}
 
@@ -59,7 +59,7 @@ def test_an_ending_of_a_newer_shim_is_understood() -> None:
 
 def test_orders_come_whole_however_they_are_cut_and_nonsense_is_passed_over() -> None:
     reader, writer = os.pipe()
-    orders = Orders(reader)
+    orders = Control(reader)
     os.write(writer, b'{"op": "ext')
     assert orders.read() == []
     os.write(writer, b'end"}\nnonsense\n[1]\n{"op": "cancel"}\n{"op')
@@ -73,7 +73,7 @@ def test_orders_come_whole_however_they_are_cut_and_nonsense_is_passed_over() ->
 
 def test_events_never_block_and_keep_the_last_word() -> None:
     reader, writer = os.pipe()
-    events = Events(writer)
+    events = Control(writer)
     begun = time.monotonic()
     for _ in range(10_000):
         events.tell("progress", bytes=1)
@@ -93,10 +93,10 @@ def test_events_never_block_and_keep_the_last_word() -> None:
 
 
 def test_a_tool_that_never_started_has_no_group_to_signal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("group 0 is the shim's own"))
-    stopper = Stopper(Reaper(), "m" * 16, (os.geteuid(),))
-    monkeypatch.setattr(stopper, "_alive", list)
-    monkeypatch.setattr(Reaper, "collect", lambda _: None)
+    monkeypatch.setattr(os, "killpg", lambda *_: pytest.fail("group 0 is the keeper's own"))
+    ownership = Ownership(has_tags=True)
+    monkeypatch.setattr(ownership, "members", lambda claim: [])
+    stopper = Stopper(Claim("m" * 16, 1, (os.geteuid(),)), ownership)
     stopper.begin("spawn_error", 0.0, 0.0)
     while not stopper.done:
         stopper.step(stopper.survivors + 60.0)
@@ -104,8 +104,8 @@ def test_a_tool_that_never_started_has_no_group_to_signal(monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a call of Linux")
-def test_the_memory_of_a_shim_is_hidden_from_its_tool() -> None:
-    """The tool runs as the same user: it could read the secrets there, or write an event into the shim's stdout."""
+def test_the_memory_of_a_keeper_is_hidden_from_its_tools() -> None:
+    """The tool runs as the same user: it could read the secrets there, or write an event into the keeper's socket."""
     child = os.fork()
     if child == 0:
         hidden = kernel.hide_memory() and ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0
@@ -114,18 +114,21 @@ def test_the_memory_of_a_shim_is_hidden_from_its_tool() -> None:
 
 
 def test_a_clock_that_is_set_moves_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    timers = Timers({"timeout_s": 10, "idle_timeout_s": 5, "dead_man_s": 10}, time.monotonic())
+    timers = Timers({"timeout_s": 10, "idle_timeout_s": 5, "dead_man_s": 10}, clock.now())
     for jump in (1e9, -1e9):
         monkeypatch.setattr(time, "time", lambda jump=jump: jump)
         monkeypatch.setattr(time, "time_ns", lambda jump=jump: int(jump))
-        assert timers.expired(time.monotonic()) is None
-        assert not timers.watchdog_expired()
+        assert timers.expired(clock.now()) is None
+        assert not timers.watchdog_expired(clock.now())
 
 
 def test_a_watchdog_expires_after_its_time_and_can_be_put_off() -> None:
-    timers = Timers({"dead_man_s": 0.02}, 0.0)
-    assert timers.next_in(0.0) <= 0.02
-    time.sleep(0.03)
-    assert timers.watchdog_expired()
-    timers.extend(60)
-    assert not timers.watchdog_expired()
+    timers = Timers({"dead_man_s": 0.02}, 10.0)
+    assert timers.next_in(10.0) == pytest.approx(0.02)
+    assert timers.watchdog_expired(10.03)
+    timers.extend(60, 10.03)
+    assert not timers.watchdog_expired(70.0)
+
+
+def test_an_attempt_without_limits_has_no_deadline() -> None:
+    assert Timers({}, 10.0).next_in(10.0) is None

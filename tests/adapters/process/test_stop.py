@@ -7,7 +7,7 @@ import time
 import pytest
 
 from adapters.process import EndedBy, Ending, run_process
-from adapters.process.shim import tree
+from adapters.process.keeper import tree
 from tests.adapters.process.conftest import SIGN_IN, STUBBORN, STUBBORN_COUNT, Bench, log_of, wait_for
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.process import MARKER_NAME, alive, kill_tree, own_identity, processes_of
-from adapters.process.shim import tree
+from adapters.process.keeper import tree
 from tests.adapters.process.conftest import PYTHON, wait_for
 
 MARKER = "0123456789abcdef-this-test"

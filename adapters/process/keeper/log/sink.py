@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 
-from . import kernel
+from .files import path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def open_copy(path: str, roots: list[str], append: bool) -> int:
 
 
 def _check_and_position(fd: int, label: str, real_roots: list[str], append: bool) -> None:
-    if not _inside(kernel.path_of(fd), real_roots):  # a directory may have been swapped since the check by name
+    if not _inside(path_of(fd), real_roots):  # a directory may have been swapped since the check by name
         raise LogError(f"{label} leads outside the directories that this job may write to.")
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISCHR(mode):

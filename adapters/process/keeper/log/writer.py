@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-SCAN_TIMEOUT_S = 3.0  # at the end, for error lines in what the tool wrote last
 LOG, INDEX, ERRORS = "output.log", "output.idx", "errors.idx"
 
 
@@ -28,8 +27,8 @@ class LogWriter:
         self._directory, self._limit = spec["attempt_dir"], spec["max_log_bytes"]
         self._head_limit = self._limit - self._limit // 4
         self._sink = Sink(_targets(spec))
-        self._index_fd = open_own(self._directory, INDEX)
-        self._scanner = ErrorScanner(os.path.join(self._directory, LOG), open_own(self._directory, ERRORS))  # noqa: PTH118
+        self._index_fd = -1  # opened with the first output, as the scanner: many tools write nothing
+        self._scanner: ErrorScanner | None = None
         self._counter = LineIndex()
         self._tail: Tail | None = None
         self._head_lines, self._head_is_whole = 0, True
@@ -56,7 +55,7 @@ class LogWriter:
 
     @property
     def first_error_line(self) -> int | None:
-        return self._scanner.first_line
+        return self._scanner.first_line if self._scanner else None
 
     def write(self, data: bytes, now: float) -> None:
         if self.broken:
@@ -67,22 +66,35 @@ class LogWriter:
     @property
     def unread(self) -> bool:
         """There is output that was not yet scanned for error lines."""
-        return not self.broken and self._scanner.behind(self.size)
+        return not self.broken and self._scanner is not None and self._scanner.behind(self.size)
 
     def look_for_errors(self) -> None:
         """Look at the next piece; for the moments in which the tool writes nothing."""
-        self._guard(lambda: self._scanner.step(self.size), 0)
+        if self._scanner is not None:
+            scanner = self._scanner
+            self._guard(lambda: scanner.step(self.size), 0)
+
+    def join(self) -> None:
+        """The output is complete: join the kept tail to the log. A disk that is full now costs the tail, no more."""
+        if not self.broken and self._tail is not None:
+            self._guard(self._join, 0)
+            self._tail = None
+
+    def scan_rest(self) -> bool:
+        """Scan the next piece of a complete log; True when nothing is left."""
+        scanner = self._scanner
+        if scanner is None or self.broken or scanner.finished(self.size):
+            return True
+        self._guard(lambda: scanner.step(self.size, last=True), 0)
+        return scanner.finished(self.size)
 
     def close(self) -> None:
-        """Join the kept tail to the log. A disk that is full now costs the tail, not the ending."""
-        try:
-            if not self.broken and self._tail is not None:
-                self._guard(self._join, 0)
-            self._guard(lambda: self._scanner.finish(self.size, SCAN_TIMEOUT_S), 0)
-        finally:
-            self._sink.close()
+        self._sink.close()
+        if self._scanner is not None:
             self._scanner.close()
+        if self._index_fd >= 0:
             os.close(self._index_fd)
+            self._index_fd = -1
 
     def _guard(self, action: "Callable[[], None]", size: int) -> None:
         try:
@@ -114,6 +126,9 @@ class LogWriter:
         return data[fits:]
 
     def _to_head(self, data: bytes, now: float) -> None:
+        if self._index_fd < 0:
+            self._index_fd = open_own(self._directory, INDEX)
+            self._scanner = ErrorScanner(self._directory, LOG, ERRORS)
         try:
             self._sink.write(data)  # before its index: a reader never finds an entry without its line
         except LogError as error:
@@ -168,4 +183,9 @@ def _targets(spec: "dict[str, Any]") -> list[tuple[int, str]]:
         fd = open_copy(path, spec.get("copy_roots") or [], bool(spec.get("copy_append")))
         targets.append((fd, f"The job's log file {path} (paths.log_file)"))
     own = os.path.join(spec["attempt_dir"], LOG)  # noqa: PTH118
-    return [(open_own(spec["attempt_dir"], LOG), own), *targets]
+    try:
+        return [(open_own(spec["attempt_dir"], LOG), own), *targets]
+    except LogError:
+        for fd, _ in targets:
+            os.close(fd)
+        raise

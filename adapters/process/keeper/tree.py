@@ -102,16 +102,29 @@ def send(pid: int, starttime: int, number: int) -> bool:
     return True
 
 
+def tag_of(pid: int | str) -> int:
+    """The tag of a process (see limits.py): its soft RLIMIT_LOCKS; 0 for no limit, or when there is no such process."""
+    text = read(f"/proc/{pid}/limits")
+    at = text.find(b"Max file locks")
+    words = text[at + 14 : at + 60].split() if at >= 0 else []
+    return int(words[0]) if words and words[0].isdigit() else 0
+
+
 def pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()] if HAS_PROC else []  # noqa: PTH208
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     try:
         tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
     except OSError:
         return []
     return [int(word) for task in tasks for word in read(f"/proc/{pid}/task/{task}/children").split()]
+
+
+def direct_children(pid: int) -> list[int]:
+    """All children, zombies included. The kernel's list may miss one while another one dies."""
+    return children_of(pid) if HAS_CHILDREN else _children_by_parent_links().get(pid, [])
 
 
 def _children_by_parent_links() -> dict[int, list[int]]:
@@ -134,7 +147,7 @@ def descendants(roots: list[int]) -> list[Proc]:
     seen, todo, found = set(roots), list(roots), []
     while todo:
         pid = todo.pop()
-        for child in _children(pid) if links is None else links.get(pid, []):
+        for child in children_of(pid) if links is None else links.get(pid, []):
             if child in seen:
                 continue
             seen.add(child)
@@ -157,6 +170,28 @@ def marked(marker: str, started_after: int = 0, uids: tuple[int, ...] | None = N
     entry = MARKER_NAME + b"=" + os.fsencode(marker)
     owners = (os.geteuid(),) if uids is None else uids
     return [p for p in _candidates(owners, started_after) if entry in read(f"/proc/{p.pid}/environ").split(b"\0")]
+
+
+def tagged(tag: int, started_after: int, uids: tuple[int, ...]) -> list[Proc]:
+    """All processes that have this tag, start at or after `started_after` (ticks) and run as one of `uids`."""
+    return [p for p in _candidates(uids, started_after) if tag_of(p.pid) == tag]
+
+
+def by_marker(uids: tuple[int, ...]) -> dict[bytes, list[Proc]]:
+    """All processes of `uids` that carry a marker, by marker: one pass for any number of attempts."""
+    found: dict[bytes, list[Proc]] = {}
+    for proc in _candidates(uids, 0):
+        marker = marker_of(proc.pid)
+        if len(marker) >= MIN_MARKER_LENGTH:
+            found.setdefault(marker, []).append(proc)
+    return found
+
+
+def marker_of(pid: int) -> bytes:
+    """The marker in the environment of a process; empty when it has none."""
+    prefix = MARKER_NAME + b"="
+    entries = read(f"/proc/{pid}/environ").split(b"\0")
+    return next((entry[len(prefix) :] for entry in entries if entry.startswith(prefix)), b"")
 
 
 def in_sessions(sessions: tuple[tuple[int, int], ...], uids: tuple[int, ...]) -> list[Proc]:

@@ -2,7 +2,7 @@
 
 import os
 
-from . import kernel
+from .files import widen_pipe
 from .mask import Masker
 
 TYPE_CHECKING = False
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ = 1 << 20
+DEFAULT_PIPE_BYTES = 1 << 16
 # While output pours, a pause of this length lets the pipe fill: a few large reads cost the tool less than many wakes.
 PAUSE_S = 0.003
 BUSY_S = 0.005
@@ -23,7 +24,7 @@ class Pipe:
 
     def __init__(self, secrets: list[str]) -> None:
         self.fd, self.writer = os.pipe()
-        kernel.widen_pipe(self.fd)
+        self._wide = False
         os.set_blocking(self.fd, False)
         self.ended = False
         self.resume_at = 0.0
@@ -41,18 +42,23 @@ class Pipe:
             return 0, b""
         if not data:
             return 0, self.end()
+        if len(data) >= DEFAULT_PIPE_BYTES and not self._wide:
+            self._wide = True  # only now: the kernel gives each user a limited number of pages for wide pipes
+            widen_pipe(self.fd)
         if len(data) < FULL_ENOUGH and now - self._read_at < BUSY_S:
             self.resume_at = now + PAUSE_S
         self._read_at = now
         return len(data), self._masker.feed(data)
 
     def end(self) -> bytes:
-        """Close the pipe; returns what the masker held back."""
+        """Nothing more is read; returns what the masker held back. `close` frees the file."""
         if self.ended:
             return b""
         self.ended = True
-        os.close(self.fd)
         return self._masker.flush()
+
+    def close(self) -> None:
+        os.close(self.fd)
 
 
 class Lines:

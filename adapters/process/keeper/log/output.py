@@ -3,19 +3,29 @@
 import select
 import time
 
-from .logfile import LogWriter
 from .sink import LogError
 from .streams import Lines, Pipe
+from .writer import LogWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-DRAIN_TIMEOUT_S = 5.0  # for what is still in the pipes when every process of the tree is gone
+    class Registrar(Protocol):
+        """What an attempt's pipes are registered with, to be told when they are ready."""
+
+        def register(self, fd: int, events: int) -> None: ...
+
+        def unregister(self, fd: int) -> None: ...
+
+
+MAX_DRAIN_BYTES = 1 << 23  # what the pipes can hold when every process of the tree is gone, with a margin
 
 
 class Output:
-    def __init__(self, spec: "dict[str, Any]", poll: select.poll, log: LogWriter) -> None:
+    """Reads one attempt's pipes and writes its log. `error` is set once the log cannot be written."""
+
+    def __init__(self, spec: "dict[str, Any]", poll: "Registrar", log: LogWriter) -> None:
         self._poll, self._log = poll, log
         split = spec.get("streams") == "split"
         self._pipes = [Pipe(spec.get("secrets") or []) for _ in range(2 if split else 1)]
@@ -42,14 +52,16 @@ class Output:
                 return self._read(stream, pipe, now) > 0
         return False
 
-    def tick(self, now: float) -> float:
-        """Resume paused pipes, write what waited; returns seconds to the next such moment."""
+    def tick(self, now: float) -> float | None:
+        """Resume paused pipes, write what waited; returns seconds to the next such moment, if there is one."""
         for pipe in [p for p in self._paused if p.resume_at <= now]:
             self._paused.remove(pipe)
             self._poll.register(pipe.fd, select.POLLIN)
         moments = [pipe.resume_at for pipe in self._paused]
         due = self._lines.tick(now) if self._lines else None
-        return max(0.0, min(moments + ([due] if due is not None else []), default=now + 60) - now)
+        if due is not None:
+            moments.append(due)
+        return max(0.0, min(moments) - now) if moments else None
 
     def use_pause(self) -> None:
         """Nothing to read: look for error lines in what was written."""
@@ -60,12 +72,14 @@ class Output:
                 self.error = str(error)
 
     def finish(self, now: float) -> None:
-        """The tree is gone: take the rest, end the log."""
-        bound = time.monotonic() + DRAIN_TIMEOUT_S
+        """The tree is gone: take the rest, end the pipes. A foreign process that holds one may write on unread."""
         for stream, pipe in enumerate(self._pipes):
-            while not pipe.ended and time.monotonic() < bound:
-                if self._read(stream, pipe, now) == 0:
+            taken = 0
+            while not pipe.ended and taken < MAX_DRAIN_BYTES:
+                count = self._read(stream, pipe, now)
+                if count == 0:
                     break
+                taken += count
             self._close(stream, pipe, now)
         for stream in range(len(self._pipes)):
             if self._lines:
@@ -93,6 +107,7 @@ class Output:
             self._paused.remove(pipe)
         elif self._started:
             self._poll.unregister(pipe.fd)
+        pipe.close()  # after it left the poll
 
     def _put(self, stream: int, data: bytes, now: float) -> None:
         if data and self._lines:

@@ -1,21 +1,26 @@
-"""pid.json and exit.json of an attempt: what other processes find when the worker, or the shim, is gone."""
+"""pid.json and exit.json of an attempt: what other processes find when the runner, or the keeper, is gone."""
 
 import json
 import os
 
-from .sink import LogError, open_own, write_all
+from .log.sink import LogError, open_own, write_all
 
 PIDS, EXIT = "pid.json", "exit.json"
 RESERVED_BYTES = 1 << 14  # an ending is far shorter; longer ones lose their sentence, not their facts
 
 
+_boot_id: list[str] = []
+
+
 def boot_id() -> str:
     """The id of the current boot. Start times count from boot, so a pid of an earlier boot identifies nothing."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as source:
-            return source.read().strip()
-    except OSError:
-        return ""
+    if not _boot_id:
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as source:
+                _boot_id.append(source.read().strip())
+        except OSError:
+            return ""
+    return _boot_id[0]
 
 
 def write_pids(directory: str, content: dict[str, object]) -> None:
@@ -48,17 +53,27 @@ class ExitRecord:
             raise LogError(f"{self._part} cannot be written: {os.strerror(error.errno or 0)}.") from error
 
     def write(self, ending: dict[str, object]) -> None:
-        """On disk when this returns: synced, renamed, and the directory synced."""
+        """Replace exit.json, complete for every process that looks. Survives the death of any process at any moment.
+
+        Not synced: a sync waits for the disk, and all attempts of the keeper would wait with it. `sync` is for the
+        runner, which waits for one attempt only, before it acts on the ending.
+        """
         data = json.dumps(ending).encode()
         if len(data) > RESERVED_BYTES:
             data = json.dumps({**ending, "error": str(ending.get("error"))[:1000]}).encode()
-        os.pwrite(self._fd, data, 0)
-        os.ftruncate(self._fd, len(data))
-        os.fsync(self._fd)
-        os.close(self._fd)
-        os.replace(self._part, os.path.join(self._directory, EXIT))  # noqa: PTH105, PTH118
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(directory)
+            os.pwrite(self._fd, data, 0)
+            os.ftruncate(self._fd, len(data))
         finally:
-            os.close(directory)
+            os.close(self._fd)
+        os.replace(self._part, os.path.join(self._directory, EXIT))  # noqa: PTH105, PTH118
+
+
+def sync(directory: str) -> None:
+    """Bring exit.json to the disk, where a power loss leaves it. Raises OSError, also when there is none."""
+    for path, flags in ((os.path.join(directory, EXIT), 0), (directory, os.O_DIRECTORY)):  # noqa: PTH118
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

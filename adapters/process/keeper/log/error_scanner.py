@@ -3,9 +3,8 @@
 import json
 import os
 import re
-import time
 
-from .sink import write_all
+from .sink import open_own, write_all
 
 MAX_ERROR_LINES = 200
 MAX_TEXT_BYTES = 300
@@ -29,9 +28,9 @@ class ErrorScanner:
     errors.idx gets one JSON object a line, with the text, so a page shows them without a look into the log.
     """
 
-    def __init__(self, log_path: str, errors_fd: int) -> None:
-        self._log_fd = os.open(log_path, os.O_RDONLY | os.O_CLOEXEC)
-        self._errors_fd = errors_fd
+    def __init__(self, directory: str, log_name: str, errors_name: str) -> None:
+        self._log_fd = os.open(os.path.join(directory, log_name), os.O_RDONLY | os.O_CLOEXEC)  # noqa: PTH118
+        self._errors_fd = open_own(directory, errors_name)
         self._at = 0  # everything before this offset is scanned
         self._counted = (1, 0)  # a line number and an offset in that line, up to which lines are counted
         self._seen = 0
@@ -56,10 +55,9 @@ class ErrorScanner:
         self._scan(data, end)
         self._at += end
 
-    def finish(self, size: int, bound_s: float) -> None:
-        until = time.monotonic() + bound_s
-        while self._at < size and self._count < MAX_ERROR_LINES and time.monotonic() < until:
-            self.step(size, last=True)
+    def finished(self, size: int) -> bool:
+        """Nothing of a log of `size` bytes is left to scan, not even an unfinished line."""
+        return self._at >= size or self._count >= MAX_ERROR_LINES
 
     def close(self) -> None:
         os.close(self._log_fd)

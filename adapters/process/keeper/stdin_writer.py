@@ -3,20 +3,24 @@
 import os
 import select
 
-from . import kernel
+from .log.files import widen_pipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .log.output import Registrar
 
 
 class StdinWriter:
     """Owns both ends of the stdin pipe until the tool has started."""
 
-    def __init__(self, poll: select.poll, text: bytes | None) -> None:
+    def __init__(self, poll: "Registrar", text: bytes | None) -> None:
         self._poll, self._left = poll, memoryview(text or b"")
         self.fd = -1
         if text is None:
             self.reader = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             return
         self.reader, self.fd = os.pipe()
-        kernel.widen_pipe(self.fd)
+        widen_pipe(self.fd)
         os.set_blocking(self.fd, False)
 
     def tool_started(self) -> None:

@@ -1,0 +1,1 @@
+"""Writer of an attempt's log: pipes, masking, line index, error lines, size limit."""

@@ -1,0 +1,82 @@
+"""Control socket of the keeper: orders come in and events go out, one JSON object a line.
+
+Orders:  start {id, spec} · stop {id, grace, cause} · heartbeat {s, id} · release {}
+Events:  ready {pid, starttime, guard_pid, guard_starttime} · started {id, pid, starttime, shim_pid}
+         · progress {id, bytes, lines, last_output_at} · exit {id, ...} · pong {}
+A heartbeat moves the watchdog of all attempts that have one, or sets that of one attempt (`id`); without `s` it only
+asks for the pong. `release` means that the keeper takes no more attempts, and exits after its last one.
+The end of the socket means that the runner is gone. Neither side can block the other.
+"""
+
+import json
+import os
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_ORDER_BYTES = 64 << 20  # one order, the prompt of the tool included
+
+
+class Control:
+    """The keeper's end of the socket. A runner that does not read misses progress, never a start or an exit."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.ended = False
+        self._rest = bytearray()
+        self._waiting = bytearray()
+        os.set_blocking(fd, False)
+
+    @property
+    def waiting(self) -> bool:
+        """Events wait for the runner to read."""
+        return bool(self._waiting)
+
+    def read(self) -> "list[dict[str, Any]]":
+        """Call when the socket is readable. What is no order is ignored: a mistake of the runner must not kill a run."""
+        try:
+            piece = os.read(self.fd, 1 << 20)
+        except BlockingIOError:
+            return []
+        except OSError:
+            piece = b""
+        self.ended = not piece or len(self._rest) > MAX_ORDER_BYTES
+        self._rest += piece
+        if b"\n" not in piece:
+            return []
+        *lines, self._rest = self._rest.split(b"\n")
+        return [order for line in lines if (order := _parse(line)) is not None]
+
+    def tell(self, event: str, **content: object) -> None:
+        """Queue an event; progress is dropped while older events wait."""
+        if event == "progress" and self._waiting:
+            return
+        self._waiting += json.dumps({"event": event, **content}).encode() + b"\n"
+        self.push()
+
+    def push(self) -> None:
+        while self._waiting:
+            try:
+                del self._waiting[: os.write(self.fd, self._waiting)]
+            except BlockingIOError:
+                return
+            except OSError:
+                self._waiting.clear()
+
+    def finish(self, timeout_s: float) -> None:
+        """A last attempt to send what waits."""
+        if self._waiting:
+            poll = select.poll()
+            poll.register(self.fd, select.POLLOUT)
+            poll.poll(timeout_s * 1000)
+            self.push()
+
+
+def _parse(line: bytearray) -> "dict[str, Any] | None":
+    try:
+        order = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return order if isinstance(order, dict) else None
