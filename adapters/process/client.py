@@ -12,13 +12,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.process.keeper import tree
+from adapters.process.keeper import kernel, tree
 from adapters.process.keeper.guard import SIGNALLED
-from adapters.process.spec import MARKER_NAME, Ending, Spec
+from adapters.process.spec import MARKER_NAME, Ending, Spec, tag_for
 from adapters.process.sweep import kill_attempt, read_ending, read_pids
 from adapters.process.waiting import end, ended, how, writable
 
@@ -237,6 +238,7 @@ class Keeper:
         self._control.close()
         lost = list(self.running.values())
         self.running.clear()
+        _collect_zombie(self.identities.get("shim_pid", 0))
         for running in lost:
             running.ending = _ending_of_lost(running.spec, code)
         return lost
@@ -259,6 +261,14 @@ class Keeper:
         self._control.close()
         self.gone = True
         self._process.returncode = 0  # not ours to wait for
+
+
+def adopt_orphans() -> bool:
+    """Make this process the parent of what is left when keeper and guard are killed together.
+
+    `Keeper.reap` ends such processes in any case, by their tag; their parent also collects their exit statuses.
+    """
+    return kernel.become_subreaper()
 
 
 class Silence:
@@ -291,9 +301,24 @@ class Silence:
         return self._waited_s > seconds
 
 
+def _collect_zombies(tag: int) -> None:
+    """Of an attempt whose orphans became children of this process."""
+    for pid in tree.direct_children(os.getpid()) if tree.HAS_PROC else []:
+        if tree.tag_of(pid) == tag:
+            _collect_zombie(pid)
+
+
+def _collect_zombie(pid: int) -> None:
+    """Only if it is a child of this process: an orphan that it adopted."""
+    if pid > 0:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
 def _ending_of_lost(spec: Spec, code: int | None) -> Ending:
     recorded = read_ending(spec.attempt_dir)
     swept = kill_attempt(spec.attempt_dir, spec.marker)
+    _collect_zombies(tag_for(spec.marker))
     signalled = code is not None and code > SIGNALLED
     cause = f"signal {code - SIGNALLED}" if code is not None and signalled else how(code)
     return recorded or Ending(

@@ -6,7 +6,7 @@ import os
 from .log.sink import LogError, open_own, write_all
 
 PIDS, EXIT = "pid.json", "exit.json"
-RESERVED_BYTES = 1 << 14  # an ending is far shorter; longer ones lose their sentence, not their facts
+RESERVED_BYTES = 1 << 12  # an ending is far shorter; longer ones lose their sentence, not their facts
 
 
 _boot_id: list[str] = []
@@ -62,8 +62,8 @@ class ExitRecord:
         if len(data) > RESERVED_BYTES:
             data = json.dumps({**ending, "error": str(ending.get("error"))[:1000]}).encode()
         try:
-            os.pwrite(self._fd, data, 0)
-            os.ftruncate(self._fd, len(data))
+            # Filled up with blanks: to cut off what is reserved and not used takes milliseconds of a busy disk.
+            os.pwrite(self._fd, data.ljust(RESERVED_BYTES), 0)
         finally:
             os.close(self._fd)
         os.replace(self._part, os.path.join(self._directory, EXIT))  # noqa: PTH105, PTH118

@@ -44,6 +44,7 @@ def _release_control() -> None:
     """Keep no copy of the control socket: its end tells the runner that the keeper is gone."""
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 def _guard(keeper: int) -> int:

@@ -49,6 +49,7 @@ class Loop:
         }
         self._shared = Shared(control, self._poller, identities)
         control.tell("ready", **identities)
+        control.push()
 
     def run(self) -> None:
         while self._attempts or not self._leaving:
@@ -64,13 +65,12 @@ class Loop:
         self._take_orders(now)
         if not ready:
             self._use_pause()
-        if self._control.waiting:
-            self._control.push()
         now = clock.now()
         self._take_due(now)
         touched, self._touched = self._touched, set()
         for attempt in touched:
             self._advance(attempt, now)
+        self._control.push()
         self._watch_control()
 
     def _wait_s(self) -> float | None:

@@ -34,7 +34,9 @@ def _keep(guard_pid: int) -> None:
         kernel.hide_memory()
         os.umask(0o077)
         control = os.dup(0)  # closed at exec, as every file of Python
-        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)  # what tools without a text read
+        os.close(nothing)
         Loop(Control(control), _listen(), guard_pid).run()
     except BaseException:
         sys.excepthook(*sys.exc_info())

@@ -26,13 +26,9 @@ class Control:
         self.fd = fd
         self.ended = False
         self._rest = bytearray()
-        self._waiting = bytearray()
+        self._queued = bytearray()
+        self.waiting = False  # for the runner to read
         os.set_blocking(fd, False)
-
-    @property
-    def waiting(self) -> bool:
-        """Events wait for the runner to read."""
-        return bool(self._waiting)
 
     def read(self) -> "list[dict[str, Any]]":
         """Call when the socket is readable. What is no order is ignored: a mistake of the runner must not kill a run."""
@@ -50,24 +46,26 @@ class Control:
         return [order for line in lines if (order := _parse(line)) is not None]
 
     def tell(self, event: str, **content: object) -> None:
-        """Queue an event; progress is dropped while older events wait."""
-        if event == "progress" and self._waiting:
-            return
-        self._waiting += json.dumps({"event": event, **content}).encode() + b"\n"
-        self.push()
+        """Queue an event for the next `push`; progress is dropped while the runner does not read."""
+        if event != "progress" or not self.waiting:
+            self._queued += json.dumps({"event": event, **content}).encode() + b"\n"
 
     def push(self) -> None:
-        while self._waiting:
+        """Send what is queued, all events of a turn with one call."""
+        while self._queued:
             try:
-                del self._waiting[: os.write(self.fd, self._waiting)]
+                del self._queued[: os.write(self.fd, self._queued)]
             except BlockingIOError:
+                self.waiting = True
                 return
             except OSError:
-                self._waiting.clear()
+                self._queued.clear()
+        self.waiting = False
 
     def finish(self, timeout_s: float) -> None:
         """A last attempt to send what waits."""
-        if self._waiting:
+        self.push()
+        if self.waiting:
             poll = select.poll()
             poll.register(self.fd, select.POLLOUT)
             poll.poll(timeout_s * 1000)

@@ -17,15 +17,15 @@ class StdinWriter:
         self._poll, self._left = poll, memoryview(text or b"")
         self.fd = -1
         if text is None:
-            self.reader = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            self.reader = 0  # the keeper's own: /dev/null
             return
         self.reader, self.fd = os.pipe()
         widen_pipe(self.fd)
         os.set_blocking(self.fd, False)
 
     def tool_started(self) -> None:
-        os.close(self.reader)
         if self.fd >= 0:
+            os.close(self.reader)
             self._poll.register(self.fd, select.POLLOUT)
             self.push()
 

@@ -77,7 +77,9 @@ def test_events_never_block_and_keep_the_last_word() -> None:
     begun = time.monotonic()
     for _ in range(10_000):
         events.tell("progress", bytes=1)
+        events.push()
     events.tell("exit", exit_code=0)
+    events.push()
     assert events.waiting
     assert time.monotonic() - begun < 5
     text = os.read(reader, 1 << 20)
@@ -87,7 +89,8 @@ def test_events_never_block_and_keep_the_last_word() -> None:
     assert rows[-1] == {"event": "exit", "exit_code": 0}
     assert len(rows) < 10_000
     os.close(reader)
-    events.tell("exit", again=True)  # nobody listens: no error, nothing kept
+    events.tell("exit", again=True)
+    events.push()  # nobody listens: no error, nothing kept
     assert not events.waiting
     os.close(writer)
 
