@@ -1,16 +1,16 @@
-"""What is wrong with text that is not JSON, said for the slip that people make there."""
+"""Syntax errors: what is wrong with text that is not JSON, with the usual mistake at that point."""
 
 from __future__ import annotations
 
 import json
 import re
 
-from .problems import Problem, said
+from .problems import Problem, sanitized
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LITERALS = {"True": "true", "False": "false", "None": "null", "TRUE": "true", "FALSE": "false", "NULL": "null"}
 _WORD_EXPECTED = ("Expecting value", "Expecting property name")
-# Beginnings of the decoder's own messages, for what the character alone does not tell.
+# The start of each of the decoder's messages, for what the character alone does not show.
 _SENTENCES = {
     "Expecting ',' delimiter": 'A comma is missing before this, or a double quote inside text is not written \\".',
     "Expecting ':' delimiter": "A colon is missing after the key.",
@@ -25,16 +25,16 @@ _SENTENCES = {
 
 
 def syntax_problem(text: str, error: json.JSONDecodeError) -> Problem:
-    at, sentence = _slip(text, error.pos, error.msg)
+    at, sentence = _diagnosis(text, error.pos, error.msg)
     line = text.count("\n", 0, at) + 1
     column = at - text.rfind("\n", 0, at)
     # One character and no more: what follows may be a secret.
     found = json.dumps(text[at], ensure_ascii=False) if at < len(text) else "the end of the document"
-    return said(Problem("", f"Not valid JSON at column {column:,}: {sentence}", found, "JSON", line=line))
+    return sanitized(Problem("", f"Not valid JSON at column {column:,}: {sentence}", found, "JSON", line=line))
 
 
-def _slip(text: str, at: int, message: str) -> tuple[int, str]:
-    """Where to look, and what to do there."""
+def _diagnosis(text: str, at: int, message: str) -> tuple[int, str]:
+    """The position to report, and what to do there."""
     if not text.strip():
         return 0, "The document is empty."
     before = text[:at].rstrip()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from schema import Problem, check
 from tests.reference import BLOCKS
 
-# A busy machine is no defect: no limit of time for one example.
+# No time limit for one example: a busy machine is not a defect.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TOOLS = ("aider", "claude", "codex", "gemini", "git", "opencode", "shell", "tests")

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from schema import check, parse
-from schema.limits import PROBLEMS_SHOWN
+from schema.limits import MAX_PROBLEMS
 
 from .documents import REFERENCE, TOOLS, job, only, problems, warnings
 
@@ -13,14 +13,14 @@ def test_the_reference_job_has_no_problem():
 
 
 @pytest.mark.parametrize("key", ["job_id", "run_id", "workstream_id", "tool", "command"])
-def test_a_missing_key_is_told_where_it_belongs(key):
+def test_a_missing_key_is_reported_where_it_belongs(key):
     problem = only(**{key: None})
     assert problem.pointer == f"/{key}"
     assert problem.message == f"{key} is missing: the document needs it."
     assert problem.found == "nothing" and problem.allowed
 
 
-def test_a_command_without_exe_is_told():
+def test_a_command_without_exe_is_reported():
     problem = only(command={"args": []})
     assert (problem.pointer, problem.message) == ("/command/exe", "command.exe is missing: command needs it.")
 
@@ -35,7 +35,7 @@ def test_arguments_and_every_path_may_be_missing():
 
 
 @pytest.mark.parametrize("value", [[], "job", 5, None, True])
-def test_a_document_that_is_no_object_is_told(value):
+def test_a_document_that_is_not_an_object_is_reported(value):
     (problem,) = check(value).problems
     assert problem.pointer == "" and problem.message.startswith("The document is ")
 
@@ -52,7 +52,7 @@ def test_an_id_takes_nothing_else(value):
     assert problem.pointer == "/job_id" and "1 to 120 letters" in problem.allowed
 
 
-def test_a_key_nobody_knows_is_told():
+def test_an_unknown_key_is_reported():
     problem = only(colour="red")
     assert problem.message == 'The document has no key "colour": remove it; keys of your own belong in metadata.'
     assert "job_id" in problem.allowed and problem.suggestion == ""
@@ -72,7 +72,7 @@ def test_a_key_nobody_knows_is_told():
         ({"metadata__timeout_seconds": True}, "/metadata/timeout_seconds", "true"),
     ],
 )
-def test_a_wrong_type_is_told_with_what_was_found(changes, pointer, found):
+def test_a_wrong_type_is_reported_with_what_was_found(changes, pointer, found):
     problem = only(**changes)
     assert (problem.pointer, problem.found) == (pointer, found)
     assert "it takes" in problem.message
@@ -102,7 +102,7 @@ def test_a_wrong_type_is_told_with_what_was_found(changes, pointer, found):
         ({"metadata__success_exit_codes": [256]}, "a number of at most 255"),
     ],
 )
-def test_a_bound_that_is_passed_is_told_with_the_bound(changes, words):
+def test_an_exceeded_limit_is_reported_with_the_limit(changes, words):
     assert words in only(**changes).message
 
 
@@ -225,7 +225,7 @@ def test_a_bad_dependency_has_one_clear_sentence(value, pointer, words):
     assert problem.pointer == f"/metadata/depends_on{pointer}" and words in problem.message
 
 
-def test_an_unknown_tool_is_told_where_the_tools_are_known():
+def test_an_unknown_tool_is_reported_where_the_tools_are_known():
     problem = only(tool="fortran")
     assert problem.pointer == "/tool" and problem.found == '"fortran"'
     assert problem.message.startswith('tool names the unknown tool "fortran": it takes aider, claude, codex')
@@ -246,13 +246,13 @@ def test_a_server_without_tools_says_so():
         ({"escalate_to": ["codex", "gemni"]}, "/escalate_to/1", "gemini"),
     ],
 )
-def test_an_escalation_to_an_unknown_tool_is_told(policy, pointer, suggestion):
+def test_an_escalation_to_an_unknown_tool_is_reported(policy, pointer, suggestion):
     problem = only(metadata__retry_policy=policy)
     assert problem.pointer == f"/metadata/retry_policy{pointer}"
     assert problem.suggestion == suggestion
 
 
-def test_several_problems_are_all_told_at_once():
+def test_several_problems_are_all_reported_at_once():
     found = problems(job_id="a b", tool=None, command__args=[1, "x", 2], metadata__priority="soon", paths__cwd=".")
     assert set(found) == {"/job_id", "/tool", "/command/args/0", "/command/args/2", "/metadata/priority", "/paths/cwd"}
 
@@ -289,13 +289,13 @@ def test_a_report_becomes_plain_values():
     assert values["warnings"][0]["suggestion"] == "timeout_seconds"
 
 
-def test_of_very_many_problems_the_first_are_told_and_the_rest_counted():
+def test_of_very_many_problems_the_first_are_reported_and_the_rest_counted():
     found = check(job(command__args=[1] * 250)).problems
-    assert len(found) == PROBLEMS_SHOWN + 1
+    assert len(found) == MAX_PROBLEMS + 1
     assert found[-1].message == "And 150 more problems: mend these first."
 
 
-def test_entries_beyond_the_limit_of_a_list_are_not_looked_at():
+def test_entries_beyond_the_limit_of_a_list_are_not_examined():
     found = check(job(command__args=[1] * 10_000)).problems
     assert found[-1].message == "And 901 more problems: mend these first."  # 1,000 entries and the length
 
@@ -323,7 +323,7 @@ def test_a_hostile_document_takes_little_time(changes):
     assert time.process_time() - began < 2  # a twentieth of it on an idle machine; quadratic work takes minutes
 
 
-def test_a_very_long_key_is_cut_in_what_is_told():
+def test_a_very_long_key_is_cut_in_what_is_reported():
     (problem,) = check(job(**{"k" * 500_000: 1})).problems
     assert len(str(problem.as_dict())) < 1_000
 

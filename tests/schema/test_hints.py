@@ -1,6 +1,6 @@
 import pytest
 
-from schema.near import nearest
+from schema.suggestions import closest_match
 
 from .documents import only, problems, warnings
 
@@ -20,7 +20,7 @@ from .documents import only, problems, warnings
     ],
 )
 def test_a_tool_that_is_nearly_right_is_recognised(word, meant):
-    assert nearest(word, ["aider", "claude", "gemini", "opencode", "tests", "git"]) == meant
+    assert closest_match(word, ["aider", "claude", "gemini", "opencode", "tests", "git"]) == meant
 
 
 @pytest.mark.parametrize(

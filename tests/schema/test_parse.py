@@ -82,7 +82,7 @@ def test_nesting_up_to_the_limit_is_read():
 
 
 def test_one_level_more_is_refused_before_anything_is_read():
-    problem = refused("[" * (NESTING + 1) + "\nthis is no JSON")
+    problem = refused("[" * (NESTING + 1) + "\nthis is not JSON")
     assert "nested too deeply" in problem.message
 
 
@@ -98,7 +98,7 @@ def test_brackets_inside_text_are_no_nesting():
     assert parse(text)[1] == []
 
 
-def test_each_key_that_stands_twice_is_told_with_its_line():
+def test_each_key_that_occurs_twice_is_reported_with_its_line():
     document, problems = parse('{"a": 1,\n "b": {"c/d": 1,\n "c/d": 2},\n "a": {"a": 3}}')
     assert document is None
     assert [(each.pointer, each.line) for each in problems] == [("/b/c~1d", 3), ("/a", 4)]
@@ -116,7 +116,7 @@ def test_a_number_that_json_cannot_hold_is_refused(number):
     assert "number" in problem.message
 
 
-def test_all_impossible_values_are_told_at_once_and_in_order():
+def test_all_impossible_values_are_reported_at_once_and_in_order():
     document, problems = parse('{"a": NaN,\n"b": "\\u0000",\n"c": 1e999,\n"a": 1}')
     assert document is None
     assert [each.line for each in problems] == [2, 3, 4]
@@ -162,5 +162,5 @@ def test_a_syntax_problem_quotes_one_character_and_no_secret():
     assert "very" not in str(problem.as_dict())
 
 
-def test_text_with_half_characters_outside_strings_is_told_in_clean_text():
+def test_text_with_surrogates_outside_strings_is_reported_in_clean_text():
     json.dumps(refused("{\ud800}").as_dict(), ensure_ascii=False).encode()
