@@ -53,28 +53,28 @@ def _fault(value: Any) -> tuple[str, str] | None:
     if isinstance(value, str):
         return _text_fault(value)
     if isinstance(value, float):
-        return None if math.isfinite(value) else ("is no number that JSON can hold", "a finite number, or text")
+        return None if math.isfinite(value) else ("is not a number that JSON can represent", "a finite number or text")
     if isinstance(value, int):
-        return None if value.bit_length() <= NUMBER_BITS else ("is too large a number", "a smaller number, or text")
-    return None if value is None else ("is nothing that JSON can hold", _JSON_TYPES)
+        return None if value.bit_length() <= NUMBER_BITS else ("is too large a number", "a smaller number or text")
+    return None if value is None else ("is not a JSON value", _JSON_TYPES)
 
 
 def _text_fault(text: str) -> tuple[str, str] | None:
     if "\0" in text:
-        return "holds a NUL character", "text without \\u0000"
+        return "contains a NUL character", "text without \\u0000"
     if text.isascii():
         return None
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "holds half a character (a lone surrogate)", "whole characters"
+        return "contains a lone surrogate (half of a character)", "whole characters"
     return None
 
 
 def _unsupported(trail: _Trail, value: Any, fault: str, allowed: str) -> Problem:
     path = _path(trail)
     found = "a number beyond 1e308" if "large" in fault else value_text(value, private="env" in path[:1])
-    return Problem(pointer_to(path), f"{path_text(path)} {fault}; it takes {allowed}.", found, allowed)
+    return Problem(pointer_to(path), f"{path_text(path)} {fault}; expected {allowed}.", found, allowed)
 
 
 def _unsupported_key(trail: _Trail, key: Any) -> Problem:

@@ -56,7 +56,7 @@ def problem_of(violation: Violation, vocabulary: Vocabulary) -> Problem:
 
 def invalid_value(path: Path, value: Any, allowed: str, suggestion: str = "") -> Problem:
     found = value_text(value, private=is_private(path))
-    message = f"{path_text(path)} is {found}; it takes {allowed}."
+    message = f"{path_text(path)} is {found}; expected {allowed}."
     if suggestion:
         start = message if len(allowed) <= _MAX_ALLOWED_LENGTH else f"{path_text(path)} cannot be {found}."
         message = f"{start} Did you mean {suggestion}?"
@@ -85,10 +85,10 @@ def _unknown_key(violation: Violation, vocabulary: Vocabulary) -> Problem:
     known = list(violation.rule.get("properties", ()))
     holder, key = path_text(violation.path[:-1]), truncated(str(violation.path[-1]))
     suggestion = suggest_key(str(violation.path[-1]), known, vocabulary)
-    hint = f"did you mean {suggestion}?" if suggestion else "remove it; keys of your own belong in metadata."
+    hint = f"did you mean {suggestion}?" if suggestion else "remove it; custom keys belong in metadata."
     if suggestion in violation.value:
-        hint, suggestion = f"remove it, as {suggestion} is there already.", ""
-    message = f'{holder} has no key "{key}": {hint}'
+        hint, suggestion = f"remove it; {suggestion} is already present.", ""
+    message = f'Unknown key "{key}" in {holder}: {hint}'
     return Problem(pointer_to(violation.path), message, f'the key "{key}"', alternatives(known), suggestion)
 
 
@@ -105,7 +105,7 @@ def _missing(violation: Violation, vocabulary: Vocabulary) -> Problem:
     known = violation.rule.get("properties", {})
     allowed = vocabulary.describe(known.get(key, {}))
     return Problem(
-        pointer_to(violation.path), f"{path_text(violation.path)} is missing: {holder} needs it.", "nothing", allowed
+        pointer_to(violation.path), f"{path_text(violation.path)} is missing: {holder} requires it.", "nothing", allowed
     )
 
 
@@ -119,7 +119,7 @@ def _no_branch(violation: Violation, vocabulary: Vocabulary) -> Problem:
     value = violation.value
     suggestion = suggest_value(value, violation.rule, vocabulary)
     if is_private(violation.path) and isinstance(value, bool | int | float):
-        suggestion = "the same in double quotes"
+        suggestion = "the same value in double quotes"
     return invalid_value(violation.path, value, vocabulary.describe(violation.rule), suggestion)
 
 
@@ -140,9 +140,9 @@ def _size(one: str, many: str, wording: str) -> Callable[[Violation, Vocabulary]
         bound, size = int(violation.bound), len(violation.value)
         allowed = f"{wording} {quantity(bound, one, many)}"
         found = quantity(size, one, many)
-        message = f"{path_text(violation.path)} has {found}; it takes {allowed}."
+        message = f"{path_text(violation.path)} has {found}; expected {allowed}."
         if not size:
-            message = f"{path_text(violation.path)} is empty: fill it or leave it out."
+            message = f"{path_text(violation.path)} is empty: give it a value or leave it out."
         return Problem(pointer_to(violation.path), message, found, allowed)
 
     return write

@@ -49,7 +49,7 @@ def decode_text(raw: str | bytes) -> str:
 
 
 def size_problem(size: int) -> Problem:
-    message = "The document is larger than 1 MB: move long text into files of the repository."
+    message = "The document is larger than 1 MB: move long text to files in the repository."
     return Problem("", message, f"{size:,} bytes", f"at most {DOCUMENT_BYTES:,} bytes")
 
 
@@ -60,7 +60,7 @@ def _text_of(raw: str | bytes) -> tuple[str, Problem | None]:
         return "", problem
     text = decode_text(raw)
     if "\0" in text:
-        message = "The document holds a NUL byte: it is no text. Save it as UTF-8 without NUL."
+        message = "The document contains a NUL byte, so it is not text: save it as UTF-8 without NUL bytes."
         return "", Problem("", message, "a NUL byte", "UTF-8 text", line=text.count("\n", 0, text.index("\0")) + 1)
     return text, None
 
@@ -105,5 +105,5 @@ def _parse_integer(digits: str) -> int | float:
 
 def _duplicate_key(pointer: str, line: int) -> Problem:
     key = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
-    message = f'The key "{truncated(key)}" stands here a second time: keep one of the two.'
+    message = f'Duplicate key "{truncated(key)}": keep one of the two.'
     return Problem(pointer, message, "the same key again", "each key once in its object", line=line)

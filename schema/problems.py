@@ -123,5 +123,5 @@ def first_problems(problems: Iterable[Problem], left_out: int = 0) -> list[Probl
     left_out += sum(1 for _ in islice(remaining, _MAX_COUNTED))
     if left_out:
         number = f"{_MAX_COUNTED:,} or more" if left_out >= _MAX_COUNTED else f"{left_out:,} more"
-        first.append(Problem("", f"And {number} {'problem' if left_out == 1 else 'problems'}: mend these first."))
+        first.append(Problem("", f"And {number} {'problem' if left_out == 1 else 'problems'}: fix these first."))
     return first

@@ -26,7 +26,7 @@ def semantic_problems(document: Any, tools: Sequence[str] | None) -> Iterator[Pr
             yield _too_many_bytes(("command", "args", index), size, ARG_BYTES, "use command.stdin for long text.")
     env = _at(document, "env")
     if isinstance(env, dict) and (size := _env_bytes(env)) > ENV_BYTES:
-        yield _too_many_bytes(("env",), size, ENV_BYTES, "put long values into files.")
+        yield _too_many_bytes(("env",), size, ENV_BYTES, "move long values to files.")
     if tools is not None:
         yield from (_unknown_tool(path, prefix, name, tools) for path, prefix, name in _tools_in(document, tools))
 
@@ -36,8 +36,8 @@ def semantic_warnings(document: Any, known: Sequence[str]) -> Iterator[Problem]:
     exe = _at(document, "command", "exe")
     if isinstance(exe, str) and re.search(r"\S\s+\S", exe) and not re.search(r"[/\\]", exe):
         first = exe.split()[0]
-        message = f'command.exe is {value_text(exe)}: if that is a whole command line, keep "{truncated(first)}"'
-        message += " and move the other words into command.args."
+        message = f"command.exe is {value_text(exe)}, which looks like a command line: "
+        message += f'keep "{truncated(first)}" and move the arguments to command.args.'
         yield Problem("/command/exe", message, value_text(exe), "one executable, without arguments", first)
     metadata = _at(document, "metadata")
     for key in islice(metadata, _MAX_KEYS_COMPARED) if isinstance(metadata, dict) else ():
@@ -45,7 +45,7 @@ def semantic_warnings(document: Any, known: Sequence[str]) -> Iterator[Problem]:
             match := closest_match(key, [name for name in known if name not in metadata], _MIN_SIMILARITY)
         ):
             path = ("metadata", key)
-            message = f"{path_text(path)} is kept, but Engine does not read it. Did you mean {match}?"
+            message = f"Engine stores {path_text(path)} but does not use it. Did you mean {match}?"
             yield Problem(pointer_to(path), message, f'the key "{key}"', "any key", match)
 
 
@@ -63,7 +63,7 @@ def _env_bytes(env: dict[str, Any]) -> int:
 
 def _too_many_bytes(path: Path, size: int, limit: int, remedy: str) -> Problem:
     found, allowed = quantity(size, "byte"), f"at most {quantity(limit, 'byte')}"
-    message = f"{path_text(path)} has {found}; it takes {allowed}: {remedy}"
+    message = f"{path_text(path)} has {found}; expected {allowed}: {remedy}"
     return Problem(pointer_to(path), message, found, allowed)
 
 
@@ -83,7 +83,9 @@ def _tools_in(document: Any, tools: Sequence[str]) -> Iterator[tuple[Path, str, 
 
 def _unknown_tool(path: Path, prefix: str, name: str, tools: Sequence[str]) -> Problem:
     match = closest_match(name, tools)
-    allowed = alternatives(sorted(prefix + tool for tool in tools)) if tools else "nothing: no tool is set up"
-    hint = f"did you mean {prefix}{match}?" if match else f"it takes {truncated(allowed, 200)}."
-    message = f'{path_text(path)} names the unknown tool "{name}": {hint}'
+    allowed = (
+        alternatives(sorted(prefix + tool for tool in tools)) if tools else "nothing, because no tools are configured"
+    )
+    hint = f"did you mean {prefix}{match}?" if match else f"expected {truncated(allowed, 200)}."
+    message = f'Unknown tool "{name}" in {path_text(path)}: {hint}'
     return Problem(pointer_to(path), message, f'"{prefix}{name}"', allowed, prefix + match if match else "")
