@@ -4,30 +4,39 @@ from adapters.base import ToolAdapter
 from adapters.errors import AdapterError, UnknownTool
 from adapters.evidence import Evidence
 from adapters.execution import execute
-from adapters.interface import Adapter, Command, Context, Field, JobResult
+from adapters.interface import Adapter, AdapterInterface, Command, Context, Field, JobResult
 from adapters.process.spec import Ending
 from adapters.registry import TOOL_RUNNERS, adapters, get
-from adapters.tools.aider import run_aider_job
-from adapters.tools.claude import run_claude_job
-from adapters.tools.codex import run_codex_job
-from adapters.tools.gemini import run_gemini_job
-from adapters.tools.git import run_git_job
-from adapters.tools.opencode import run_opencode_job
-from adapters.tools.shell import run_shell_job
-from adapters.tools.test_command import run_tests_job
+from adapters.tools.aider import AiderAdapter, run_aider_job
+from adapters.tools.claude import ClaudeAdapter, run_claude_job
+from adapters.tools.codex import CodexAdapter, run_codex_job
+from adapters.tools.gemini import GeminiAdapter, run_gemini_job
+from adapters.tools.git import GitAdapter, run_git_job
+from adapters.tools.opencode import OpencodeAdapter, run_opencode_job
+from adapters.tools.shell import ShellAdapter, run_shell_job
+from adapters.tools.test_command import TestsAdapter, run_tests_job
 from adapters.verdict import Reason, Verdict
 
 __all__ = [
     "TOOL_RUNNERS",
     "Adapter",
     "AdapterError",
+    "AdapterInterface",
+    "AiderAdapter",
+    "ClaudeAdapter",
+    "CodexAdapter",
     "Command",
     "Context",
     "Ending",
     "Evidence",
     "Field",
+    "GeminiAdapter",
+    "GitAdapter",
     "JobResult",
+    "OpencodeAdapter",
     "Reason",
+    "ShellAdapter",
+    "TestsAdapter",
     "ToolAdapter",
     "UnknownTool",
     "Verdict",

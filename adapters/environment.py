@@ -44,6 +44,7 @@ PASSED_ON = (
     "https_proxy",
     "no_proxy",
     "all_proxy",
+    "OLLAMA_API_BASE",  # the address of the team's model server, set once for all jobs
 )
 
 # No colours, no questions, no pager, no editor: nobody sits in front of it.

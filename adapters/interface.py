@@ -78,7 +78,18 @@ class Field:
 
 
 @runtime_checkable
-class Adapter(Protocol):
+class AdapterInterface(Protocol):
+    """What a program needs to run a tool directly, without the queue."""
+
+    def run_job(self, job: Job) -> JobResult: ...
+
+    def validate_job(self, job: Job) -> bool: ...
+
+    def get_tool_info(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class Adapter(AdapterInterface, Protocol):
     """Everything the engine asks of a tool. `ToolAdapter` brings all of it but the tool's own rules."""
 
     @property
@@ -123,9 +134,3 @@ class Adapter(Protocol):
         ...
 
     def form_to_command(self, values: Mapping[str, str]) -> dict[str, Any]: ...
-
-    def run_job(self, job: Job) -> JobResult: ...
-
-    def validate_job(self, job: Job) -> bool: ...
-
-    def get_tool_info(self) -> dict[str, Any]: ...

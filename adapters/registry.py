@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from adapters.errors import UnknownTool
-from adapters.interface import Adapter, Job, JobResult
+from adapters.interface import Adapter, AdapterInterface, Job, JobResult
 from adapters.tools.aider import AiderAdapter, run_aider_job
 from adapters.tools.claude import ClaudeAdapter, run_claude_job
 from adapters.tools.codex import CodexAdapter, run_codex_job
@@ -90,4 +90,4 @@ def accept(name: str, adapter: object, known: dict[str, Adapter]) -> None:
 
 
 def _parts() -> set[str]:
-    return {part for part in vars(Adapter) if not part.startswith("_")}
+    return {part for part in (*vars(AdapterInterface), *vars(Adapter)) if not part.startswith("_")}

@@ -22,6 +22,14 @@ from jobs.queue.broker import RUN_NEXT, TICK
 from jobs.queue.notifier import Listener, ring
 from jobs.store import JobStateStore
 
+MODULES = (
+    "engine.orchestrator.orchestrator.Orchestrator",
+    "engine.state_store.job_state_store.JobStateStore",
+    "engine.types.JobResult",
+    "jobs.orchestrator.Orchestrator",
+    "jobs.store.JobStateStore",
+    "adapters.JobResult",
+)
 TABLES = ("runs", "workstreams", "step_attempts", "events", "errors", "jobs")
 
 
@@ -62,9 +70,9 @@ def python() -> str:
 
 
 def imports() -> str:
-    for name in ("jobs.store.JobStateStore", "jobs.orchestrator.Orchestrator", "adapters.JobResult"):
+    for name in MODULES:
         import_string(name)
-    return "jobs.store, jobs.orchestrator, adapters"
+    return ", ".join(dict.fromkeys(name.partition(".")[0] for name in MODULES))
 
 
 def job_schema() -> None:

@@ -1,4 +1,4 @@
-"""The job document: its JSON Schema, its examples, and what to tell people whose document is not one.
+"""Job documents: their JSON Schema, examples, and validation with messages for people.
 
 document, problems = parse(text)
 report = check(document, tools=["aider", "codex"], source=text)

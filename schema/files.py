@@ -1,4 +1,4 @@
-"""The files beside the code: the schema and one example per tool."""
+"""Package data: the JSON Schema and one example document per tool."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def examples() -> dict[str, dict[str, Any]]:
 
 
 def example_texts() -> dict[str, str]:
-    """The examples as people see them, with their own line breaks."""
+    """The text of each example document, by the name of its tool."""
     return {name.removesuffix(_EXAMPLE): text for name, text in _texts().items() if name.endswith(_EXAMPLE)}
 
 

@@ -1,7 +1,7 @@
-"""Draft 2020-12 by the `jsonschema` library, bounded, and with a path to whatever is wrong.
+"""JSON Schema keywords: draft 2020-12 of the `jsonschema` library, with bounded work and a path to each error.
 
-Five keywords differ from the library's, in how much they look at and where they point, not in what they accept; but `$`
-in a pattern means the very end, as JSON Schema has it, and not Python's "or before a last line break".
+Five keywords differ from the library's in how many entries they examine and where they point, not in what they accept;
+but `$` in a pattern matches only at the end, as in JSON Schema, and not also before a final line break, as in Python.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ type _Schema = Mapping[str, Any]
 
 
 def _items(validator: Any, items: _Schema, instance: Any, schema: _Schema) -> _Errors:
-    """Of a list that is too long, which is a problem by itself, the entries beyond its limit are not looked at."""
+    """Entries beyond the limit of a list are not examined: the list is too long, which is an error of its own."""
     if isinstance(instance, list):
         for index, entry in enumerate(islice(instance, schema.get("maxItems"))):
             yield from validator.descend(entry, items, path=index)

@@ -1,4 +1,4 @@
-"""What is wrong with a document, where, and what to write instead."""
+"""Problems of a document: what is wrong, where, and what to write instead."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
-from .limits import PROBLEMS_SHOWN
+from .limits import MAX_PROBLEMS
 
 type Path = tuple[str | int, ...]
 
-_SHOWN_CHARACTERS = 60
-_KEY_CHARACTERS = 200
-_COUNTED = 1_000  # a refusal is no census: beyond it the number says no more
+_MAX_VALUE_CHARACTERS = 60
+_MAX_KEY_CHARACTERS = 200
+_MAX_COUNTED = 1_000  # a larger number would not tell the reader more, and counting costs time
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +59,46 @@ def pointer_to(path: Path) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def spoken(path: Path) -> str:
-    """A path as people write it: `command.args[3]`."""
+def path_text(path: Path) -> str:
+    """A path as it is usually written: `command.args[3]`."""
     words = ""
     for step in path:
         if isinstance(step, int):
             words += f"[{step}]"
         else:
-            words += f".{shortened(step)}" if words else shortened(step)
+            words += f".{truncated(step)}" if words else truncated(step)
     return words or "the document"
 
 
-def shortened(text: str, limit: int = _SHOWN_CHARACTERS) -> str:
+def truncated(text: str, limit: int = _MAX_VALUE_CHARACTERS) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-def shown(value: Any, *, private: bool = False) -> str:
-    """A value in a few words; of a private one only its kind. Containers are never spelt out: they may hold secrets."""
+def value_text(value: Any, *, private: bool = False) -> str:
+    """A value in a few words; of a private one only its type. The contents of containers are left out: they may be secrets."""
     match value:
         case None | bool():
             return json.dumps(value)
         case str():
-            if private or len(value) > _SHOWN_CHARACTERS:
-                return f"text of {counted(len(value), 'character')}"
+            if private or len(value) > _MAX_VALUE_CHARACTERS:
+                return f"text of {quantity(len(value), 'character')}"
             return json.dumps(value, ensure_ascii=False)
         case dict():
-            return f"an object with {counted(len(value), 'key')}"
+            return f"an object with {quantity(len(value), 'key')}"
         case list():
-            return f"a list of {counted(len(value), 'entry', 'entries')}"
+            return f"a list of {quantity(len(value), 'entry', 'entries')}"
         case int() | float():
-            return "a number" if private else shortened(json.dumps(value))
+            return "a number" if private else truncated(json.dumps(value))
     return f"a Python {type(value).__name__}"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def quantity(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def said(problem: Problem) -> Problem:
-    """The problem in one line of harmless text, however odd the document's keys are; the pointer stays exact."""
-    pointer = "/".join(shortened(step, _KEY_CHARACTERS) for step in problem.pointer.split("/"))
+def sanitized(problem: Problem) -> Problem:
+    """The problem in printable text of one line, whatever the document's keys contain; a long key is cut in the pointer too."""
+    pointer = "/".join(truncated(step, _MAX_KEY_CHARACTERS) for step in problem.pointer.split("/"))
     return replace(
         problem,
         pointer=pointer.replace("\0", "\\u0000").encode("utf-8", "backslashreplace").decode(),
@@ -110,18 +110,18 @@ def said(problem: Problem) -> Problem:
 
 
 def _printable(text: str) -> str:
-    """Control characters would reach terminals, bidirectional ones mislead readers, half ones cannot be stored."""
+    """Control characters would reach terminals, bidirectional ones mislead readers, surrogates cannot be stored."""
     if text.isprintable():
         return text
-    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
-def capped(problems: Iterable[Problem], left_out: int = 0) -> list[Problem]:
-    """The first problems, and one more that says how many there are besides; `left_out` were never written down."""
-    rest = iter(problems)
-    kept = list(islice(rest, PROBLEMS_SHOWN))
-    left_out += sum(1 for _ in islice(rest, _COUNTED))
+def first_problems(problems: Iterable[Problem], left_out: int = 0) -> list[Problem]:
+    """The first MAX_PROBLEMS, and one more that counts the rest; `left_out` are further ones not in `problems`."""
+    remaining = iter(problems)
+    first = list(islice(remaining, MAX_PROBLEMS))
+    left_out += sum(1 for _ in islice(remaining, _MAX_COUNTED))
     if left_out:
-        number = f"{_COUNTED:,} or more" if left_out >= _COUNTED else f"{left_out:,} more"
-        kept.append(Problem("", f"And {number} {'problem' if left_out == 1 else 'problems'}: mend these first."))
-    return kept
+        number = f"{_MAX_COUNTED:,} or more" if left_out >= _MAX_COUNTED else f"{left_out:,} more"
+        first.append(Problem("", f"And {number} {'problem' if left_out == 1 else 'problems'}: fix these first."))
+    return first

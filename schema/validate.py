@@ -1,4 +1,4 @@
-"""All that is wrong with a job document, at once."""
+"""Validation of job documents: every problem at once."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from typing import Any
 
 from jsonschema.protocols import Validator
 
-from .beyond import beyond_schema, doubtful
 from .files import examples, load_schema
-from .hints import Words
+from .hints import Vocabulary
+from .json_types import unsupported_values
 from .keywords import JobValidator
-from .limits import DOCUMENT_BYTES, PROBLEMS_SHOWN
-from .locate import located
-from .parse import decoded, too_large
-from .plain import unreadable
-from .problems import Problem, Report, capped
-from .sentences import problem_of, slips
+from .limits import DOCUMENT_BYTES, MAX_PROBLEMS
+from .messages import problem_of, violations
+from .parse import decode_text, size_problem
+from .problems import Problem, Report, first_problems
+from .semantic_checks import semantic_problems, semantic_warnings
+from .source_positions import with_lines
 
 
 def check(document: Any, *, tools: Iterable[str] | None = None, source: str | bytes | None = None) -> Report:
     """Every problem of `document`; never raises.
 
-    `tools` are the names that may stand in `tool` and be escalated to; without them any well-formed name will do.
+    `tools` are the known names, for `tool` and for escalation; without them any well-formed name is accepted.
     With `source`, the text that the document was read from, each problem has its line.
     """
-    text = None if source is None else decoded(source)
-    if problems := capped(unreadable(document)) or _too_large(document):
-        return Report(located(problems, text), [])
+    text = None if source is None else decode_text(source)
+    if problems := first_problems(unsupported_values(document)) or _too_large(document):
+        return Report(with_lines(problems, text), [])
     names = None if tools is None else tuple(tools)
-    problems = capped(*_problems(document, names))
-    warnings = capped(doubtful(document, tuple(_schema()["properties"]["metadata"]["properties"])))
-    return Report(located(problems, text), located(warnings, text))
+    problems = first_problems(*_problems(document, names))
+    warnings = first_problems(semantic_warnings(document, tuple(_schema()["properties"]["metadata"]["properties"])))
+    return Report(with_lines(problems, text), with_lines(warnings, text))
 
 
 def _problems(document: Any, names: tuple[str, ...] | None) -> tuple[Iterator[Problem], int]:
-    """The problems worth writing down, and how many more the schema has."""
-    words = Words(_schema(), _usual_tools() if names is None else names)
-    found = [slip for error in _validator().iter_errors(document) for slip in slips(error)]
-    told = (problem_of(slip, words) for slip in islice(found, PROBLEMS_SHOWN))
-    return chain(told, beyond_schema(document, names)), max(0, len(found) - PROBLEMS_SHOWN)
+    """The problems to report, and how many more violations of the schema there are."""
+    vocabulary = Vocabulary(_schema(), _tools_of_examples() if names is None else names)
+    found = [violation for error in _validator().iter_errors(document) for violation in violations(error)]
+    reported = (problem_of(violation, vocabulary) for violation in islice(found, MAX_PROBLEMS))
+    return chain(reported, semantic_problems(document, names)), max(0, len(found) - MAX_PROBLEMS)
 
 
 def _too_large(document: Any) -> list[Problem]:
     size = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
-    return [too_large(size)] if size > DOCUMENT_BYTES else []
+    return [size_problem(size)] if size > DOCUMENT_BYTES else []
 
 
 @cache
@@ -61,5 +61,5 @@ def _validator() -> Validator:
 
 
 @cache
-def _usual_tools() -> tuple[str, ...]:
+def _tools_of_examples() -> tuple[str, ...]:
     return tuple(examples())

@@ -1,262 +1,211 @@
-"""Everything in the Quick Reference works, with its own words. Import paths are the new ones: see the table in the README."""
+"""The Quick Reference's own text runs: each snippet as it was published, each command in a process of its own."""
 
 import json
-import os
+import re
 import sqlite3
-import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from contextlib import closing
+from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+import engine
 import schema
-from adapters import JobResult
-from adapters.base import Adapter, ToolAdapter
-from adapters.registry import TOOL_RUNNERS
-from jobs.errors import NotFound
-from jobs.models import Event, Job, StepAttempt
-from jobs.orchestrator import Orchestrator
-from jobs.store import JobStateStore
-from tests.factories import make_workstream
+from engine import adapters as tools
+from engine.adapters.aider_adapter import run_aider_job
+from engine.interfaces import Adapter, AdapterInterface
+from engine.orchestrator import orchestrator
+from engine.types import JobResult
+from tests.reference import BLOCKS, ROOT, TEXT, Workspace, make_workspace, powershell_variables, without_powershell
 
-REFERENCE_JOB: dict[str, Any] = {
-    "job_id": "job-2025-11-21-001",
-    "run_id": "run-2025-11-21",
-    "workstream_id": "ws-my-feature",
-    "tool": "aider",
-    "command": {"exe": "aider", "args": ["--message", "Fix the bug"]},
-    "env": {"OLLAMA_API_BASE": "http://127.0.0.1:11434"},
-    "paths": {
-        "repo_root": ".",
-        "working_dir": ".",
-        "log_file": "logs/job.log",
-        "error_report": "logs/job.error.json",
-    },
-    "metadata": {"timeout_seconds": 600, "retry_policy": "escalate_to_codex"},
-}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOOLS = ["aider", "codex", "claude", "gemini", "opencode", "tests", "git", "shell"]
 
 
 @pytest.fixture
-def job_file(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A shell job in a directory of its own, where one stands."""
-    monkeypatch.chdir(tmp_path)
-    document = {**REFERENCE_JOB, "tool": "shell", "command": {"exe": "python3", "args": ["-c", "print('all is well')"]}}
-    path = tmp_path / "job.json"
-    path.write_text(json.dumps(document))
-    return path
+def space(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path)
 
 
-def test_the_job_file_is_valid_as_it_stands() -> None:
-    assert schema.check(REFERENCE_JOB, tools=sorted(TOOL_RUNNERS)).ok
-    assert schema.examples()["aider"] == REFERENCE_JOB
+def query(database: Path, sql: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(sql)]
 
 
-@pytest.mark.django_db
-def test_basic_operations() -> None:
-    store = JobStateStore()
-    run_id = store.create_run("ws-my-feature", metadata={"version": "1.0"})
-    run = store.get_run(run_id)
-    assert run is not None
-    assert run["status"] == "pending"
-    assert run["metadata"] == {"version": "1.0"}
-    store.update_run_status(run_id, "running")
-    recent = store.list_recent_runs(limit=10)
-    assert [(row["run_id"], row["status"]) for row in recent] == [(run_id, "running")]
-    assert store.get_run("run-that-is-not") is None
-    with pytest.raises(NotFound, match="Run nowhere does not exist"):
-        store.update_run_status("nowhere", "running")
-    with pytest.raises(ValueError, match="dancing"):
-        store.update_run_status(run_id, "dancing")
+def test_the_text_is_the_published_one() -> None:
+    """A formatter or an editor that changes it would make the other tests prove less."""
+    assert sha256(TEXT.encode()).hexdigest() == "7b11e17013983f02334066d3358b49832f63cdef32fe461d69cb636c3636ba00"
 
 
-@pytest.mark.django_db
-def test_job_tracking() -> None:
-    store = JobStateStore()
-    run_id = store.create_run("ws-my-feature")
-    result = JobResult(exit_code=0, error_report_path="logs/error.json", duration_s=45.2, success=True)
-    job_dict = {"job_id": "job-001", "run_id": run_id, "workstream_id": "ws-my-feature", "tool": "aider"}
-    store.update_job_result(job_dict, result)
-    assert store.get_job_status("job-001") == "completed"
-    job = store.get_job("job-001")
-    assert job is not None
-    assert (job["result"]["job_id"], job["result"]["duration_s"]) == ("job-001", 45.2)
-    assert store.get_job_status("job-002") == "not_found"
-    assert store.get_job("job-002") is None
+def test_every_snippet_is_used_here() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert len(BLOCKS) == 16
+    assert not [heading for heading in BLOCKS if f'"{heading}"' not in source]
 
 
-@pytest.mark.django_db
-def test_a_job_marked_running_is_running_until_its_result_comes() -> None:
-    store = JobStateStore()
-    job = {"job_id": "job-1", "run_id": "run-new", "workstream_id": "ws-new", "tool": "aider"}
-    store.mark_job_running(job)
-    store.mark_job_running(job)
-    assert store.get_job_status("job-1") == "running"
-    assert StepAttempt.objects.count() == 1
-    store.update_job_result(job, JobResult(1, "logs/e.json", 3.0, False, status="timeout"))
-    assert store.get_job_status("job-1") == "timeout"
-    store.update_job_result(job, JobResult(0, "", 1.0, True))  # tried again by its program
-    assert store.get_job_status("job-1") == "completed"
-    assert [row.status for row in StepAttempt.objects.order_by("number")] == ["timeout", "completed"]
+def test_the_two_commands_run_their_jobs(space: Workspace) -> None:
+    done = space.shell(BLOCKS["Execute a Job"])
+    assert done.returncode == 0, done.stderr
+    jobs = query(space.database, "SELECT job_id, status FROM jobs ORDER BY id")
+    assert [(row["job_id"], row["status"]) for row in jobs] == [
+        ("job-of-path", "completed"),
+        ("job-2025-11-21-001", "completed"),
+    ]
+    line = "OLLAMA_API_BASE is http://127.0.0.1:11434\n"
+    assert done.stdout == 2 * line
+    assert (space.repo / "logs" / "job.log").read_text() == line
 
 
-@pytest.mark.django_db
-def test_list_jobs_of_a_run() -> None:
-    store = JobStateStore()
-    for name in ("job-1", "job-2"):
-        store.update_job_result(
-            {"job_id": name, "run_id": "run-1", "workstream_id": "ws-1", "tool": "git"}, JobResult(0, "", 0.1, True)
-        )
-    lines = [f"{job['job_id']}: {job['status']}" for job in store.list_jobs("run-1")]
-    assert lines == ["job-1: completed", "job-2: completed"]
-    assert store.list_jobs("run-unknown") == []
+def test_the_command_needs_neither_a_checkout_nor_a_pythonpath_around_it(space: Workspace, tmp_path: Path) -> None:
+    done = space.run("python", "-m", "engine.orchestrator", "run-job", "--job-file", "x", cwd=tmp_path, PYTHONPATH="")
+    assert (done.returncode, done.stderr) == (66, "Cannot read the job file x: No such file or directory.\n")
 
 
-@pytest.mark.django_db
-def test_workstreams_and_events() -> None:
-    store = JobStateStore()
-    run_id = store.create_run("ws-1")
-    assert [row["ws_id"] for row in store.list_workstreams(run_id)] == ["ws-1"]
-    stream = store.get_workstream("ws-1")
-    assert stream is not None and stream["run_id"] == run_id and not stream["locked"]
-    assert store.get_workstream("ws-none") is None
-    store.record_event("job_started", run_id=run_id, ws_id="ws-1", payload={"job_id": "job-1"})
-    event = Event.objects.get(event_type="job_started")
-    assert (event.run_id, event.ws_id, event.payload_json) == (run_id, "ws-1", {"job_id": "job-1"})
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_orchestrator_runs_a_job_file(job_file: Path) -> None:
-    store = JobStateStore()
-    orch = Orchestrator(state_store=store)
-    heard: list[bytes] = []
-    result = orch.run_job(str(job_file), on_output=heard.append)
-    assert (result.exit_code, result.success, result.status) == (0, True, "completed")
-    assert result.duration_s > 0
-    assert b"".join(heard) == b"all is well\n"
-    assert orch.get_job_status("job-2025-11-21-001") == "completed"
-    assert (job_file.parent / "logs" / "job.log").read_bytes() == b"all is well\n"
-    assert not (job_file.parent / "logs" / "job.error.json").exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_failing_job_leaves_an_error_report(job_file: Path) -> None:
-    document = json.loads(job_file.read_text())
-    document["command"]["args"] = ["-c", "import sys; print('boom'); sys.exit(3)"]
-    document["metadata"]["retry_policy"] = "none"
-    job_file.write_text(json.dumps(document))
-    result = Orchestrator().run_job(job_file)
-    assert (result.exit_code, result.success, result.status) == (3, False, "failed")
-    report = json.loads(Path(result.error_report_path).read_text())
-    assert {key: report[key] for key in ("job_id", "tool", "exit_code", "category", "workstream_id")} == {
-        "job_id": "job-2025-11-21-001",
-        "tool": "shell",
-        "exit_code": 3,
-        "category": "exit_code",
-        "workstream_id": "ws-my-feature",
-    }
-    assert "3" in report["summary"] and report["details"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_queue_job_leaves_it_to_a_cluster(job_file: Path) -> None:
-    orch = Orchestrator()
-    assert orch.queue_job(job_file) == "job-2025-11-21-001"
-    assert orch.get_job_status("job-2025-11-21-001") == "queued"
-
-
-@pytest.mark.django_db(transaction=True, databases="__all__")
-def test_a_store_of_its_own_file(job_file: Path, tmp_path: Path) -> None:
-    """Run in a process of its own, as a user's script is."""
-    script = (
-        "from jobs.orchestrator import Orchestrator\n"
-        "from jobs.store import JobStateStore\n"
-        "test_store = JobStateStore(db_path='state/test.db')\n"
-        "orch = Orchestrator(state_store=test_store)\n"
-        "result = orch.run_job('job.json')\n"
-        "print(result.success, test_store.get_job_status('job-2025-11-21-001'),"
-        " JobStateStore().get_job_status('job-2025-11-21-001'))\n"
+def test_the_command_explains_itself(space: Workspace) -> None:
+    done = space.run("python", "-m", "engine.orchestrator", "run-job", "--help")
+    assert (
+        done.returncode == 0 and "python -m engine.orchestrator run-job" in done.stdout and "--job-file" in done.stdout
     )
-    root = Path(__file__).resolve().parent.parent
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(root),
-        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
-        "ENGINE_DATA_DIR": str(tmp_path / "data"),
-        "ENGINE_ROOTS": str(tmp_path),
-        "ENGINE_ALLOW_SHELL": "1",
-        "ENGINE_EXECUTABLES": "python3",
-    }
-    environment.pop("DATABASE_URL", None)
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1:] == ["True completed not_found"], done.stderr
-
-    # Both SQL queries, pasted as they stand.
-    with closing(sqlite3.connect(tmp_path / "state" / "test.db")) as database:
-        by_id = database.execute(
-            "SELECT * FROM step_attempts \nWHERE json_extract(result_json, '$.job_id') = 'job-2025-11-21-001';"
-        ).fetchall()
-        by_run = database.execute(
-            "SELECT * FROM step_attempts \nWHERE run_id = 'run-2025-11-21'\nORDER BY started_at DESC;"
-        ).fetchall()
-        assert len(by_id) == 1 and by_run == by_id
-        columns = {row[1] for row in database.execute("PRAGMA table_info(step_attempts)")}
-        assert {"id", "run_id", "ws_id", "step_name", "status", "started_at", "completed_at", "result_json"} <= columns
-        row = database.execute("SELECT step_name, status, ws_id FROM step_attempts").fetchone()
-        assert row == ("shell", "completed", "ws-my-feature")
-        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-        assert {"runs", "workstreams", "step_attempts", "events", "errors"} <= tables
+    assert space.run("python", "-m", "engine.orchestrator").returncode == 2
 
 
-class MyToolAdapter:
-    """The reference's template, to the letter but for its subprocess."""
-
-    def run_job(self, job: dict[str, Any]) -> JobResult:
-        began = time.monotonic()
-        done = subprocess.run([job["command"]["exe"], *job["command"]["args"]], capture_output=True)
-        return JobResult(
-            exit_code=done.returncode,
-            error_report_path=job["paths"]["error_report"],
-            duration_s=time.monotonic() - began,
-            success=(done.returncode == 0),
-        )
-
-    def validate_job(self, job: dict[str, Any]) -> bool:
-        return job.get("tool") == "mytool"
-
-    def get_tool_info(self) -> dict[str, Any]:
-        return {"tool": "mytool", "capabilities": ["capability1", "capability2"]}
+def test_a_failed_job_ends_the_command_with_the_exit_code_of_its_tool(space: Workspace) -> None:
+    (space.home / "bin" / "aider").write_text("#!/bin/sh\nexit 3\n")
+    path = space.repo / "path/to/job.json"
+    path.write_text(path.read_text().replace("escalate_to_codex", "none"))
+    done = space.run("python", "-m", "engine.orchestrator", "run-job", "--job-file", "path/to/job.json")
+    assert done.returncode == 3 and done.stderr.startswith("failed: ")
+    assert json.loads((space.repo / "logs" / "job.error.json").read_text())["exit_code"] == 3
 
 
-def test_the_adapter_template_works_as_written() -> None:
-    job = {**REFERENCE_JOB, "tool": "mytool", "command": {"exe": sys.executable, "args": ["-c", "pass"]}}
-    adapter = MyToolAdapter()
-    assert adapter.validate_job(job)
-    assert adapter.run_job(job).success
-    assert adapter.get_tool_info()["capabilities"]
+def test_the_job_file_is_valid_and_is_the_example_for_aider() -> None:
+    text = BLOCKS["Job File Format"]
+    document, problems = schema.parse(text)
+    assert not problems
+    assert schema.check(document, tools=TOOLS, source=text).as_dict() == {"ok": True, "problems": [], "warnings": []}
+    assert schema.example_texts()["aider"] == text
 
 
-@pytest.mark.parametrize("tool", ["aider", "codex", "claude", "gemini", "opencode", "tests", "git", "shell"])
-def test_every_tool_has_its_runner_and_info(tool: str) -> None:
-    import adapters
+def test_the_state_store_keeps_runs_and_results_and_both_queries_find_them(space: Workspace) -> None:
+    snippets = BLOCKS["Basic Operations"] + BLOCKS["Job Tracking"] + BLOCKS["List Jobs"]
+    printed = space.python(snippets + "\nprint(status, [row['run_id'] == run_id for row in recent])\nprint(run_id)")
+    assert printed[:-1] == ["pending", "job-001: completed", "completed [True]"]
+    by_job, by_run = [sql for sql in BLOCKS["Querying Jobs"].split("\n\n") if sql.strip()]
+    (row,) = query(space.database, by_job)
+    assert (row["step_name"], row["status"], row["ws_id"]) == ("aider", "completed", "ws-my-feature")
+    assert json.loads(row["result_json"]).items() >= {"job_id": "job-001", "exit_code": 0, "duration_s": 45.2}.items()
+    assert query(space.database, by_run.replace("run-2025-11-21", printed[-1])) == [row]
 
-    assert TOOL_RUNNERS[tool] is getattr(adapters, f"run_{tool}_job")
-    adapter = adapters.get(tool)
-    assert isinstance(adapter, Adapter) and isinstance(adapter, ToolAdapter)
+
+def test_the_orchestrator_runs_a_file_and_both_queries_find_its_job(space: Workspace) -> None:
+    printed = space.python(BLOCKS["Basic Usage"] + BLOCKS["Custom State Store"] + "\nprint(result.status)")
+    assert printed[0] == "Exit code: 0" and printed[1] == "Success: True"
+    assert re.fullmatch(r"Duration: \d+\.\d+s", printed[2])
+    assert printed[3:] == ["completed"]
+    _, by_run = [sql for sql in BLOCKS["Querying Jobs"].split("\n\n") if sql.strip()]
+    own = space.repo / "state" / "test.db"
+    assert [json.loads(row["result_json"])["job_id"] for row in query(own, by_run)] == ["job-of-test"]
+    assert [json.loads(row["result_json"])["job_id"] for row in query(space.database, by_run)] == ["job-of-path"]
+
+
+def test_the_variables_choose_the_database_and_the_model_server(space: Workspace) -> None:
+    path = space.repo / "path/to/job.json"
+    document = json.loads(path.read_text())
+    del document["env"]
+    path.write_text(json.dumps(document))
+    variables = powershell_variables("Optional")
+    assert sorted(variables) == ["OLLAMA_API_BASE", "PIPELINE_DB_PATH"]
+    done = space.shell("python -m engine.orchestrator run-job --job-file path/to/job.json", **variables)
+    assert done.stdout == f"OLLAMA_API_BASE is {variables['OLLAMA_API_BASE']}\n", done.stderr
+    assert query(space.repo / "custom/path/pipeline.db", "SELECT status FROM jobs") == [{"status": "completed"}]
+    assert not space.database.exists()
+
+
+def test_the_setup_for_bash_works_at_the_root_of_the_repository(space: Workspace) -> None:
+    script = without_powershell("Required") + "\npython -m engine.orchestrator --help"
+    done = space.run("bash", "-euc", script, cwd=ROOT, PYTHONPATH="")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Python 3\.(1[2-9]|[2-9]\d)\.", done.stdout)
+    assert sys.version_info >= (3, 12)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_tool_has_its_adapter_module_and_its_runner(tool: str) -> None:
+    module = import_module(f"engine.adapters.{tool}_adapter")
+    adapter = getattr(module, f"{tool.title()}Adapter")()
+    assert orchestrator.TOOL_RUNNERS[tool] is getattr(module, f"run_{tool}_job")
+    assert isinstance(adapter, AdapterInterface) and isinstance(adapter, Adapter)
     assert adapter.get_tool_info()["tool"] == tool
     assert adapter.validate_job(schema.examples()[tool])
     assert not adapter.validate_job({**schema.examples()[tool], "tool": "another"})
 
 
-@pytest.mark.django_db
-def test_no_foreign_key_trouble_when_run_and_workstream_are_missing(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    document = {**REFERENCE_JOB, "run_id": "run-never-seen", "workstream_id": "ws-never-seen"}
-    Orchestrator().queue_job(document)
-    job = Job.objects.get()
-    assert (job.run_id, job.workstream.ws_id) == ("run-never-seen", "ws-never-seen")
-    assert make_workstream("ws-never-seen", "run-never-seen").pk == job.workstream_id
+@pytest.fixture
+def mytool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The template as a module beside the other adapters; what it leaves out (`...`) is filled in from outside."""
+    (tmp_path / "mytool_adapter.py").write_text(BLOCKS["Adapter Template"])
+    monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(tmp_path)])
+    module: Any = import_module("engine.adapters.mytool_adapter")
+    module.subprocess = SimpleNamespace(run=lambda command: SimpleNamespace(returncode=0))
+    module.duration = 0.5
+    module.MyToolAdapter._build_command = lambda self, job: job["command"]
+    yield module
+    del sys.modules["engine.adapters.mytool_adapter"]
+    del tools.mytool_adapter  # type: ignore[attr-defined]
+
+
+def test_an_adapter_from_the_template_runs_and_keeps_the_interface(mytool: ModuleType) -> None:
+    names = {"job_dict": {**json.loads(BLOCKS["Job File Format"]), "tool": "mytool"}}
+    exec(BLOCKS["Test an Adapter"], names)
+    result, adapter = names["result"], names["adapter"]
+    assert result == JobResult(exit_code=0, error_report_path="logs/job.error.json", duration_s=0.5, success=True)
+    assert isinstance(adapter, AdapterInterface) and not isinstance(adapter, Adapter)
+    assert adapter.validate_job(names["job_dict"]) and not adapter.validate_job({"tool": "aider"})
+    assert adapter.get_tool_info() == {"tool": "mytool", "capabilities": ["capability1", "capability2"]}
+
+
+def test_the_table_of_runners_reads_as_in_the_reference(mytool: ModuleType) -> None:
+    names: dict[str, Any] = {"run_aider_job": run_aider_job}
+    exec(BLOCKS["Register Adapter"], names)
+    runners = names["TOOL_RUNNERS"]
+    assert runners["aider"] is orchestrator.TOOL_RUNNERS["aider"]
+    assert runners["mytool"](json.loads(BLOCKS["Job File Format"])).success
+
+
+def test_the_tables_have_the_names_and_columns_of_the_reference(space: Workspace) -> None:
+    space.python("from engine.state_store.job_state_store import JobStateStore\nJobStateStore()")
+    tables = {row["name"] for row in query(space.database, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+    section = TEXT.partition("### Tables Used\n")[2].partition("###")[0]
+    named = set(re.findall(r"^- \*\*(\w+)\*\*: ", section, re.MULTILINE))
+    assert named == {"runs", "workstreams", "step_attempts", "events", "errors"}
+    assert named <= tables
+    columns = {row["name"] for row in query(space.database, "PRAGMA table_info(step_attempts)")}
+    assert {"run_id", "ws_id", "step_name", "status", "started_at", "completed_at", "result_json"} <= columns
+
+
+def test_the_files_are_where_the_reference_has_them() -> None:
+    parents: list[str] = []
+    found: dict[str, list[str]] = {}
+    for line in BLOCKS["File Structure"].splitlines():
+        match = re.match(r"([│├└─ ]*)([\w.]+/?)", line)
+        if match:
+            depth = len(match[1]) // 4
+            parents[depth:] = [match[2]] if match[1] else [line.split()[0]]
+            found.setdefault(parents[0], []).append("".join(parents[1:]))
+    assert sorted(found) == ["engine/", "schema/jobs/", "scripts/"]
+    package = Path(str(engine.__file__)).parent
+    assert len(found["engine/"]) == 10 and not [name for name in found["engine/"] if not (package / name).exists()]
+    assert not [name for name in found["schema/jobs/"] if not (ROOT / "schema/jobs" / name).exists()]
+
+
+def test_the_readme_names_the_two_scripts_that_have_other_names_and_nothing_else() -> None:
+    old = [f"`{BLOCKS[name].splitlines()[-1]}`" for name in ("Validate Engine", "Test State Store")]
+    table = README.partition("| Quick Reference | Engine |\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[1:]]
+    assert rows == [[old[0], "`engine validate`"], [old[1], "`make test`"]]

@@ -1,4 +1,4 @@
-"""A Python client for Engine's API. It needs httpx and nothing of Engine itself.
+"""Python client for the REST API. It needs httpx, and nothing else of Engine.
 
 with Client("http://localhost:8750", token) as engine:
     job = engine.submit("job.json")
@@ -9,6 +9,6 @@ with Client("http://localhost:8750", token) as engine:
 
 from .client import Client
 from .errors import EngineError, Unavailable
-from .shapes import Attempt, Bulk, ErrorKind, Event, Job, Message, Run
+from .types import Attempt, Bulk, ErrorGroup, Event, Job, Message, Run
 
-__all__ = ["Attempt", "Bulk", "Client", "EngineError", "ErrorKind", "Event", "Job", "Message", "Run", "Unavailable"]
+__all__ = ["Attempt", "Bulk", "Client", "EngineError", "ErrorGroup", "Event", "Job", "Message", "Run", "Unavailable"]

@@ -1,15 +1,15 @@
-"""What Engine refused, in its own words."""
+"""Exceptions of the client: what the server refused, and a server that cannot be reached."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# The exit codes of the `engine` command (sysexits.h): what a script sees is what a person is told.
+# The exit codes of the `engine` command (sysexits.h), so that scripts and people see the same.
 EXIT_CODES = {400: 65, 413: 65, 422: 65, 404: 66, 401: 77, 403: 77, 429: 75}
 
 
 class EngineError(Exception):
-    """A refusal: `code` is its word, `status` the HTTP answer, `problems` the faults of a document."""
+    """A refusal: `code` names it, `status` is the HTTP status, `problems` are those of a job document."""
 
     def __init__(
         self, status: int, code: str, detail: str, problems: list[dict[str, Any]] | None = None, request_id: str = ""
@@ -24,7 +24,7 @@ class EngineError(Exception):
 
 
 class Unavailable(EngineError):
-    """Nobody answers at the address, or it is not Engine that does."""
+    """No server at the address, or one that is not Engine."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(0, "unavailable", detail)

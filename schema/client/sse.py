@@ -1,15 +1,15 @@
-"""Server-sent events, as far as Engine speaks them."""
+"""Parser of server-sent events, for the fields that Engine sends."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 
-from .shapes import Message
+from .types import Message
 
 
 def messages(lines: Iterable[str]) -> Iterator[Message]:
-    """Whole messages; one that was cut off by the end of the connection is left out and comes again on resuming."""
+    """The complete messages. One that the end of the connection cut off is left out; it is sent again on resuming."""
     event, number = "", ""
     data: list[str] = []
     for line in lines:

@@ -45,4 +45,4 @@ def test_a_server_that_does_not_answer_ends_with_69(engine: Engine, monkeypatch:
     monkeypatch.setenv("ENGINE_URL", "http://127.0.0.1:9")
     said = engine("list")
     assert said.code == 69
-    assert said.err.startswith("engine: Engine does not answer")
+    assert said.err.startswith("engine: Cannot reach Engine at")

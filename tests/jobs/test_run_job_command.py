@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,9 +108,6 @@ def test_a_missing_program_and_a_path_outside_the_roots_are_told_apart(run: Any,
 
 
 def test_the_console_command_says_the_same(tmp_path: Path) -> None:
-    import os
-    import subprocess
-
     (tmp_path / "job.json").write_text("{")
     environment = {
         **os.environ,
@@ -122,3 +121,23 @@ def test_the_console_command_says_the_same(tmp_path: Path) -> None:
         [engine, "run-job", "--job-file", "job.json"], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 65 and "job.json" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_new_database_gets_its_tables(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text(json.dumps(document(tmp_path, "-c", "print('hello')")))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENGINE_DATA_DIR": str(tmp_path / "var"),
+        "ENGINE_ROOTS": str(tmp_path),
+        "ENGINE_ALLOW_SHELL": "1",
+        "ENGINE_EXECUTABLES": "python3",
+    }
+    manage = str(Path(__file__).resolve().parents[2] / "manage.py")
+    done = subprocess.run(
+        [sys.executable, manage, "run_job", "--job-file", "job.json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from jobs.models import Job, Run
+from jobs.pages.submit import form_data
 from jobs.states import JobStatus
 from tests.factories import make_document, make_job
 
@@ -142,3 +143,18 @@ def test_check_alone_submits_nothing(admin, repo):
     page = admin.post("/jobs/new/json", {"doc": json.dumps(document), "action": "check"}).content.decode()
     assert "ready to submit" in page
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "tries", "escalation"),
+    [
+        (None, "1", ["", ""]),
+        ("none", "1", ["", ""]),
+        ("retry_same", "3", ["", ""]),
+        ("escalate_to_codex", "2", ["codex", ""]),
+        ({"rules": [{"times": 4}, {"times": 2}], "escalate_to": ["codex", "claude"]}, "5", ["codex", "claude"]),
+    ],
+)
+def test_the_form_shows_the_attempts_that_the_retry_policy_gives(policy, tries, escalation):
+    values = form_data.of_document(make_document(metadata={"retry_policy": policy}))
+    assert (values["tries"], [values["esc1"], values["esc2"]]) == (tries, escalation)

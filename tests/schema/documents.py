@@ -7,37 +7,14 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 from schema import Problem, check
+from tests.reference import BLOCKS
 
-# A busy machine is no defect: no limit of time for one example.
+# No time limit for one example: a busy machine is not a defect.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TOOLS = ("aider", "claude", "codex", "gemini", "git", "opencode", "shell", "tests")
 
-# The job of the Quick Reference, letter for letter.
-REFERENCE = """{
-  "job_id": "job-2025-11-21-001",
-  "run_id": "run-2025-11-21",
-  "workstream_id": "ws-my-feature",
-  "tool": "aider",
-  "command": {
-    "exe": "aider",
-    "args": ["--message", "Fix the bug"]
-  },
-  "env": {
-    "OLLAMA_API_BASE": "http://127.0.0.1:11434"
-  },
-  "paths": {
-    "repo_root": ".",
-    "working_dir": ".",
-    "log_file": "logs/job.log",
-    "error_report": "logs/job.error.json"
-  },
-  "metadata": {
-    "timeout_seconds": 600,
-    "retry_policy": "escalate_to_codex"
-  }
-}
-"""
+REFERENCE = BLOCKS["Job File Format"]
 
 
 def job(**changes: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from schema import check, parse
-from schema.limits import PROBLEMS_SHOWN
+from schema.limits import MAX_PROBLEMS
 
 from .documents import REFERENCE, TOOLS, job, only, problems, warnings
 
@@ -13,16 +13,16 @@ def test_the_reference_job_has_no_problem():
 
 
 @pytest.mark.parametrize("key", ["job_id", "run_id", "workstream_id", "tool", "command"])
-def test_a_missing_key_is_told_where_it_belongs(key):
+def test_a_missing_key_is_reported_where_it_belongs(key):
     problem = only(**{key: None})
     assert problem.pointer == f"/{key}"
-    assert problem.message == f"{key} is missing: the document needs it."
+    assert problem.message == f"{key} is missing: the document requires it."
     assert problem.found == "nothing" and problem.allowed
 
 
-def test_a_command_without_exe_is_told():
+def test_a_command_without_exe_is_reported():
     problem = only(command={"args": []})
-    assert (problem.pointer, problem.message) == ("/command/exe", "command.exe is missing: command needs it.")
+    assert (problem.pointer, problem.message) == ("/command/exe", "command.exe is missing: command requires it.")
 
 
 @pytest.mark.parametrize("key", ["env", "paths", "metadata"])
@@ -35,7 +35,7 @@ def test_arguments_and_every_path_may_be_missing():
 
 
 @pytest.mark.parametrize("value", [[], "job", 5, None, True])
-def test_a_document_that_is_no_object_is_told(value):
+def test_a_document_that_is_not_an_object_is_reported(value):
     (problem,) = check(value).problems
     assert problem.pointer == "" and problem.message.startswith("The document is ")
 
@@ -52,9 +52,9 @@ def test_an_id_takes_nothing_else(value):
     assert problem.pointer == "/job_id" and "1 to 120 letters" in problem.allowed
 
 
-def test_a_key_nobody_knows_is_told():
+def test_an_unknown_key_is_reported():
     problem = only(colour="red")
-    assert problem.message == 'The document has no key "colour": remove it; keys of your own belong in metadata.'
+    assert problem.message == 'Unknown key "colour" in the document: remove it; custom keys belong in metadata.'
     assert "job_id" in problem.allowed and problem.suggestion == ""
 
 
@@ -72,37 +72,37 @@ def test_a_key_nobody_knows_is_told():
         ({"metadata__timeout_seconds": True}, "/metadata/timeout_seconds", "true"),
     ],
 )
-def test_a_wrong_type_is_told_with_what_was_found(changes, pointer, found):
+def test_a_wrong_type_is_reported_with_what_was_found(changes, pointer, found):
     problem = only(**changes)
     assert (problem.pointer, problem.found) == (pointer, found)
-    assert "it takes" in problem.message
+    assert "expected" in problem.message
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"command__exe": ""}, "command.exe is empty"),
-        ({"command__exe": "x" * 4097}, "4,097 characters; it takes at most 4,096 characters"),
-        ({"command__args": ["x"] * 1001}, "1,001 entries; it takes at most 1,000 entries"),
+        ({"command__exe": "x" * 4097}, "4,097 characters; expected at most 4,096 characters"),
+        ({"command__args": ["x"] * 1001}, "1,001 entries; expected at most 1,000 entries"),
         ({"command__args": ["x" * 131_072]}, "131,072 characters"),
-        ({"command__args": ["é" * 70_000]}, "140,000 bytes; it takes at most 131,071 bytes: use command.stdin"),
-        ({"env": {f"A{n}": "" for n in range(201)}}, "201 keys; it takes at most 200 keys"),
-        ({"env": {"A": "x" * 40_000, "B": "x" * 40_000}}, "80,006 bytes; it takes at most 65,536 bytes"),
-        ({"metadata__timeout_seconds": 0}, "is 0; it takes a number above 0"),
+        ({"command__args": ["é" * 70_000]}, "140,000 bytes; expected at most 131,071 bytes: use command.stdin"),
+        ({"env": {f"A{n}": "" for n in range(201)}}, "201 keys; expected at most 200 keys"),
+        ({"env": {"A": "x" * 40_000, "B": "x" * 40_000}}, "80,006 bytes; expected at most 65,536 bytes"),
+        ({"metadata__timeout_seconds": 0}, "is 0; expected a number above 0"),
         ({"metadata__timeout_seconds": 10**300}, "a number of at most 31,536,000"),
-        ({"metadata__grace_seconds": -1}, "is -1; it takes a number of at least 0"),
+        ({"metadata__grace_seconds": -1}, "is -1; expected a number of at least 0"),
         ({"metadata__idle_timeout_seconds": -1}, "a number of at least 0"),
-        ({"metadata__priority": "soon"}, "it takes critical, high, normal or low"),
-        ({"metadata__access": "both"}, "it takes write or read"),
+        ({"metadata__priority": "soon"}, "expected critical, high, normal or low"),
+        ({"metadata__access": "both"}, "expected write or read"),
         ({"metadata__concurrency_limit": 0}, "a number of at least 1"),
         ({"metadata__max_log_bytes": 1e5 + 0.5}, "a whole number"),
         ({"metadata__tags": {"a b": "x"}}, '"a b" is not a tag name'),
-        ({"metadata__queue": "a queue"}, "it takes a queue name"),
+        ({"metadata__queue": "a queue"}, "expected a queue name"),
         ({"metadata__files_scope": [""]}, "metadata.files_scope[0] is empty"),
         ({"metadata__success_exit_codes": [256]}, "a number of at most 255"),
     ],
 )
-def test_a_bound_that_is_passed_is_told_with_the_bound(changes, words):
+def test_an_exceeded_limit_is_reported_with_the_limit(changes, words):
     assert words in only(**changes).message
 
 
@@ -161,12 +161,12 @@ def test_a_retry_policy_is_a_word_or_a_plan(value):
     [
         (5, "", "none, retry_same, escalate_to_<tool>, or an object"),
         ([], "", "none, retry_same, escalate_to_<tool>, or an object"),
-        ("thrice", "", 'is "thrice"; it takes none, retry_same or escalate_to_<tool>'),
+        ("thrice", "", 'is "thrice"; expected none, retry_same or escalate_to_<tool>'),
         ({}, "", "is empty"),
         ({"rule": []}, "/rule", "did you mean rules?"),
         ({"rules": [{"on": "any"}]}, "/rules/0/on", 'Did you mean ["any"]?'),
         ({"rules": [{"on": ["idle"]}]}, "/rules/0/on/0", "Did you mean stalled?"),
-        ({"rules": [{"on": ["ok"]}]}, "/rules/0/on/0", "it takes any, no_change"),
+        ({"rules": [{"on": ["ok"]}]}, "/rules/0/on/0", "expected any, no_change"),
         ({"rules": [{"on": []}]}, "/rules/0/on", "is empty"),
         ({"rules": [{"times": -1}]}, "/rules/0/times", "at least 0"),
         ({"rules": [{"backoff": "exp"}]}, "/rules/0/backoff", "Did you mean exponential?"),
@@ -188,11 +188,11 @@ def test_a_variable_is_text_or_a_secret(value):
 @pytest.mark.parametrize(
     ("env", "pointer", "words"),
     [
-        ({"PORT": 8000}, "/env/PORT", "the same in double quotes"),
-        ({"A": ["x"]}, "/env/A", 'it takes text, or {"secret": "NAME"}'),
-        ({"A": {"secret": 5}}, "/env/A/secret", "it takes text"),
+        ({"PORT": 8000}, "/env/PORT", "the same value in double quotes"),
+        ({"A": ["x"]}, "/env/A", 'expected text, or {"secret": "NAME"}'),
+        ({"A": {"secret": 5}}, "/env/A/secret", "expected text"),
         ({"A": {"secret": "a b"}}, "/env/A/secret", "the name of a secret"),
-        ({"A": {"secret": "X", "default": "y"}}, "/env/A/default", 'env.A has no key "default"'),
+        ({"A": {"secret": "X", "default": "y"}}, "/env/A/default", 'Unknown key "default" in env.A'),
         ({"MY-VAR": "x"}, "/env/MY-VAR", "Did you mean MY_VAR?"),
         ({"1A": "x"}, "/env/1A", "Did you mean A?"),
         ({"A=B": "x"}, "/env/A=B", "the name of a variable"),
@@ -215,7 +215,7 @@ def test_a_value_of_the_environment_is_never_repeated(env):
     ("value", "pointer", "words"),
     [
         ("a b", "/0", "Did you mean a-b?"),
-        (7, "/0", 'it takes a job_id, or {"workstream": "ID"}'),
+        (7, "/0", 'expected a job_id, or {"workstream": "ID"}'),
         ({"workstream": ""}, "/0/workstream", "1 to 120 letters"),
         ({}, "/0/workstream", "is missing"),
     ],
@@ -225,10 +225,10 @@ def test_a_bad_dependency_has_one_clear_sentence(value, pointer, words):
     assert problem.pointer == f"/metadata/depends_on{pointer}" and words in problem.message
 
 
-def test_an_unknown_tool_is_told_where_the_tools_are_known():
+def test_an_unknown_tool_is_reported_where_the_tools_are_known():
     problem = only(tool="fortran")
     assert problem.pointer == "/tool" and problem.found == '"fortran"'
-    assert problem.message.startswith('tool names the unknown tool "fortran": it takes aider, claude, codex')
+    assert problem.message.startswith('Unknown tool "fortran" in tool: expected aider, claude, codex')
 
 
 def test_without_a_list_of_tools_any_name_will_do():
@@ -236,7 +236,7 @@ def test_without_a_list_of_tools_any_name_will_do():
 
 
 def test_a_server_without_tools_says_so():
-    assert "no tool is set up" in check(job(), tools=[]).problems[0].message
+    assert "no tools are configured" in check(job(), tools=[]).problems[0].message
 
 
 @pytest.mark.parametrize(
@@ -246,13 +246,13 @@ def test_a_server_without_tools_says_so():
         ({"escalate_to": ["codex", "gemni"]}, "/escalate_to/1", "gemini"),
     ],
 )
-def test_an_escalation_to_an_unknown_tool_is_told(policy, pointer, suggestion):
+def test_an_escalation_to_an_unknown_tool_is_reported(policy, pointer, suggestion):
     problem = only(metadata__retry_policy=policy)
     assert problem.pointer == f"/metadata/retry_policy{pointer}"
     assert problem.suggestion == suggestion
 
 
-def test_several_problems_are_all_told_at_once():
+def test_several_problems_are_all_reported_at_once():
     found = problems(job_id="a b", tool=None, command__args=[1, "x", 2], metadata__priority="soon", paths__cwd=".")
     assert set(found) == {"/job_id", "/tool", "/command/args/0", "/command/args/2", "/metadata/priority", "/paths/cwd"}
 
@@ -278,7 +278,7 @@ def test_without_the_text_a_problem_has_no_line():
 def test_a_problem_in_words_begins_with_its_line():
     text = REFERENCE.replace("600", "0")
     (problem,) = check(parse(text)[0], source=text).problems
-    assert str(problem) == "line 20: metadata.timeout_seconds is 0; it takes a number above 0."
+    assert str(problem) == "line 20: metadata.timeout_seconds is 0; expected a number above 0."
 
 
 def test_a_report_becomes_plain_values():
@@ -289,15 +289,15 @@ def test_a_report_becomes_plain_values():
     assert values["warnings"][0]["suggestion"] == "timeout_seconds"
 
 
-def test_of_very_many_problems_the_first_are_told_and_the_rest_counted():
+def test_of_very_many_problems_the_first_are_reported_and_the_rest_counted():
     found = check(job(command__args=[1] * 250)).problems
-    assert len(found) == PROBLEMS_SHOWN + 1
-    assert found[-1].message == "And 150 more problems: mend these first."
+    assert len(found) == MAX_PROBLEMS + 1
+    assert found[-1].message == "And 150 more problems: fix these first."
 
 
-def test_entries_beyond_the_limit_of_a_list_are_not_looked_at():
+def test_entries_beyond_the_limit_of_a_list_are_not_examined():
     found = check(job(command__args=[1] * 10_000)).problems
-    assert found[-1].message == "And 901 more problems: mend these first."  # 1,000 entries and the length
+    assert found[-1].message == "And 901 more problems: fix these first."  # 1,000 entries and the length
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_hostile_document_takes_little_time(changes):
     assert time.process_time() - began < 2  # a twentieth of it on an idle machine; quadratic work takes minutes
 
 
-def test_a_very_long_key_is_cut_in_what_is_told():
+def test_a_very_long_key_is_cut_in_what_is_reported():
     (problem,) = check(job(**{"k" * 500_000: 1})).problems
     assert len(str(problem.as_dict())) < 1_000
 
@@ -331,10 +331,10 @@ def test_a_very_long_key_is_cut_in_what_is_told():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({1, 2}, "nothing that JSON can hold"),
-        (("x",), "nothing that JSON can hold"),
-        (b"x", "nothing that JSON can hold"),
-        (float("nan"), "no number"),
+        ({1, 2}, "not a JSON value"),
+        (("x",), "not a JSON value"),
+        (b"x", "not a JSON value"),
+        (float("nan"), "not a number that JSON can represent"),
         (1 << 5000, "too large a number"),
         ({5: 1}, "is not text"),
         ("\0", "NUL"),

@@ -30,7 +30,7 @@ def test_there_is_one_example_for_each_tool():
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_an_example_is_valid_and_doubtful_in_nothing(tool: str):
+def test_an_example_is_valid_and_without_a_warning(tool: str):
     text = example_texts()[tool]
     document, problems = parse(text)
     assert not problems and document["tool"] == tool

@@ -1,6 +1,6 @@
 import pytest
 
-from schema.near import nearest
+from schema.suggestions import closest_match
 
 from .documents import only, problems, warnings
 
@@ -20,7 +20,7 @@ from .documents import only, problems, warnings
     ],
 )
 def test_a_tool_that_is_nearly_right_is_recognised(word, meant):
-    assert nearest(word, ["aider", "claude", "gemini", "opencode", "tests", "git"]) == meant
+    assert closest_match(word, ["aider", "claude", "gemini", "opencode", "tests", "git"]) == meant
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_was_probably_meant_is_suggested(changes, suggestion):
 
 def test_a_key_is_not_renamed_to_one_that_is_there_already():
     problem = only(command={"exe": "x", "args": [], "arguments": []})
-    assert problem.message == 'command has no key "arguments": remove it, as args is there already.'
+    assert problem.message == 'Unknown key "arguments" in command: remove it; args is already present.'
     assert problem.suggestion == ""
 
 
@@ -93,7 +93,7 @@ def test_a_key_is_not_renamed_to_one_that_is_there_already():
 def test_a_key_of_metadata_that_is_nearly_right_is_a_warning(key, meant):
     (warning,) = warnings(metadata={key: "x"})
     assert (warning.pointer, warning.suggestion) == (f"/metadata/{key}", meant)
-    assert warning.message == f"metadata.{key} is kept, but Engine does not read it. Did you mean {meant}?"
+    assert warning.message == f"Engine stores metadata.{key} but does not use it. Did you mean {meant}?"
 
 
 def test_an_executable_that_looks_like_a_command_line_is_a_warning():

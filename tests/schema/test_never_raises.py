@@ -38,10 +38,10 @@ def answer(raw: str | bytes) -> None:
     document, problems = parse(raw)
     assert problems or json.loads(raw if isinstance(raw, str) else raw.decode("utf-8-sig")) == document
     fit_to_show(problems)
-    told(document, raw)
+    checked(document, raw)
 
 
-def told(document: Any, raw: str | bytes | None = None) -> None:
+def checked(document: Any, raw: str | bytes | None = None) -> None:
     report = check(document, tools=TOOLS, source=raw)
     fit_to_show([*report.problems, *report.warnings])
 
@@ -82,20 +82,20 @@ def test_any_json_document(value):
 @patient
 @given(_JSON)
 def test_any_value_of_a_program(value):
-    told(value)
+    checked(value)
 
 
 @patient
 @given(_KEYS, _JSON)
 def test_any_value_under_any_key_of_a_good_job(key, value):
-    told(job() | {key: value})
-    told(job(metadata=job()["metadata"] | {key: value}))
+    checked(job() | {key: value})
+    checked(job(metadata=job()["metadata"] | {key: value}))
 
 
 @patient
 @given(_SURROGATES, _SURROGATES)
 def test_any_characters_in_keys_and_text(key, value):
-    told(job() | {key: value, "env": {key: value}, "metadata": {key: {value: key}}})
+    checked(job() | {key: value, "env": {key: value}, "metadata": {key: {value: key}}})
 
 
 @patient
@@ -107,5 +107,5 @@ def test_the_reference_with_any_cut_and_any_insertion(at, length, inserted):
 @patient
 @given(_OBJECTS)
 def test_things_that_no_json_text_can_hold(value):
-    told(value)
-    told(job() | {"metadata": {"own": value}})
+    checked(value)
+    checked(job() | {"metadata": {"own": value}})

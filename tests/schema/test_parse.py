@@ -82,7 +82,7 @@ def test_nesting_up_to_the_limit_is_read():
 
 
 def test_one_level_more_is_refused_before_anything_is_read():
-    problem = refused("[" * (NESTING + 1) + "\nthis is no JSON")
+    problem = refused("[" * (NESTING + 1) + "\nthis is not JSON")
     assert "nested too deeply" in problem.message
 
 
@@ -98,11 +98,11 @@ def test_brackets_inside_text_are_no_nesting():
     assert parse(text)[1] == []
 
 
-def test_each_key_that_stands_twice_is_told_with_its_line():
+def test_each_key_that_occurs_twice_is_reported_with_its_line():
     document, problems = parse('{"a": 1,\n "b": {"c/d": 1,\n "c/d": 2},\n "a": {"a": 3}}')
     assert document is None
     assert [(each.pointer, each.line) for each in problems] == [("/b/c~1d", 3), ("/a", 4)]
-    assert problems[0].message == 'The key "c/d" stands here a second time: keep one of the two.'
+    assert problems[0].message == 'Duplicate key "c/d": keep one of the two.'
 
 
 def test_a_key_may_stand_in_two_objects():
@@ -116,7 +116,7 @@ def test_a_number_that_json_cannot_hold_is_refused(number):
     assert "number" in problem.message
 
 
-def test_all_impossible_values_are_told_at_once_and_in_order():
+def test_all_impossible_values_are_reported_at_once_and_in_order():
     document, problems = parse('{"a": NaN,\n"b": "\\u0000",\n"c": 1e999,\n"a": 1}')
     assert document is None
     assert [each.line for each in problems] == [2, 3, 4]
@@ -127,7 +127,7 @@ def test_all_impossible_values_are_told_at_once_and_in_order():
     [
         ("", 1, "empty"),
         ("  \n ", 1, "empty"),
-        ('{\n"a": 1', 2, "ends too early"),
+        ('{\n"a": 1', 2, "Unexpected end"),
         ("{'a': 1}", 1, "double quotes"),
         ("{“a”: 1}", 1, "straight double quotes"),
         ('{"a": 1,\n}', 1, "Delete the comma before }"),
@@ -138,23 +138,23 @@ def test_all_impossible_values_are_told_at_once_and_in_order():
         ("{a: 1}", 1, "double quotes"),
         ('{"a" 1}', 1, "colon is missing"),
         ('{"a": 1\n"b": 2}', 2, "comma is missing"),
-        ('{"a": "say "hello""}', 1, "double quote inside text"),
-        ('{"a": "C:\\Users"}', 1, "backslash in a string must be doubled"),
+        ('{"a": "say "hello""}', 1, "double quote inside a string"),
+        ('{"a": "C:\\Users"}', 1, "Backslashes in a string must be doubled"),
         ('{"a": "\\u00zz"}', 1, "four hexadecimal digits"),
         ('{"a": "x\n"}', 1, "no closing double quote"),
-        ('{"a": "x\t"}', 1, "control character"),
+        ('{"a": "x\t"}', 1, "Control characters"),
         ('{"a": "x', 1, "no closing double quote"),
-        ("{}\n{}", 2, "ends before this"),
-        ("// note\n{}", 1, "no comments"),
-        ('{"a": 1, # note\n"b": 2}', 1, "no comments"),
-        ('{"a": }', 1, "value is missing"),
+        ("{}\n{}", 2, "after the end of the document"),
+        ("// note\n{}", 1, "does not allow comments"),
+        ('{"a": 1, # note\n"b": 2}', 1, "does not allow comments"),
+        ('{"a": }', 1, "Expected a value"),
         ('{"a": 1, 2}', 1, "key in double quotes"),
     ],
 )
-def test_a_slip_in_the_syntax_has_its_own_sentence(text, line, words):
+def test_a_common_syntax_error_has_its_own_sentence(text, line, words):
     problem = refused(text)
     assert problem.pointer == "" and problem.line == line
-    assert problem.message.startswith("Not valid JSON at column ") and words in problem.message
+    assert problem.message.startswith("Invalid JSON at column ") and words in problem.message
 
 
 def test_a_syntax_problem_quotes_one_character_and_no_secret():
@@ -162,5 +162,5 @@ def test_a_syntax_problem_quotes_one_character_and_no_secret():
     assert "very" not in str(problem.as_dict())
 
 
-def test_text_with_half_characters_outside_strings_is_told_in_clean_text():
+def test_text_with_surrogates_outside_strings_is_reported_in_clean_text():
     json.dumps(refused("{\ud800}").as_dict(), ensure_ascii=False).encode()

@@ -8,6 +8,7 @@ from jobs.errors import InvalidDocument, Refused
 from jobs.services.foreground import run_here
 from jobs.services.submission import job_files
 from jobs.services.submission.submit import Submitter
+from jobs.store import JobStateStore
 
 
 class Command(BaseCommand):
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--job-file", required=True, type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        JobStateStore()  # creates the tables of a new database
         try:
             document, source, base = job_files.read(options["job_file"])
             job = run_here(document, by=Submitter("run_job"), base=base, source=source, on_output=self.write)

@@ -12,6 +12,7 @@ from adapters import registry
 from adapters.interface import Adapter
 from jobs import db
 from jobs.models import Job
+from jobs.services.outcome.retry_policy import Policy
 from jobs.states import Priority
 
 TOOL_FIELD = "f_"  # prefix of the fields that the adapter describes
@@ -154,12 +155,7 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
     metadata, paths = spec.get("metadata") or {}, spec.get("paths") or {}
     adapter = adapter_named(spec.get("tool", ""))
     prompt = adapter.prompt_of(spec)
-    policy = metadata.get("retry_policy")
-    ladder = policy.get("escalate_to", []) if isinstance(policy, dict) else []
-    if isinstance(policy, str) and policy.startswith("escalate_to_"):
-        ladder = [policy.removeprefix("escalate_to_")]
-    rules = policy.get("rules", []) if isinstance(policy, dict) else []
-    tries = 1 + max((rule.get("times", 1) for rule in rules), default=2 if policy == "retry_same" else 0)
+    policy = Policy.parse(metadata.get("retry_policy"))
     env = spec.get("env") or {}
     return {
         "tool": adapter.name,
@@ -168,9 +164,9 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
         "working_dir": paths.get("working_dir", ""),
         "scope": "\n".join(metadata.get("files_scope") or []),
         "timeout": str(metadata.get("timeout_seconds") or ""),
-        "tries": str(tries),
-        "esc1": [*ladder, ""][0],
-        "esc2": [*ladder, "", ""][1],
+        "tries": str(policy.tries),
+        "esc1": [*policy.ladder, ""][0],
+        "esc2": [*policy.ladder, "", ""][1],
         "review": "1" if metadata.get("review") else "",
         "run_id": spec.get("run_id", ""),
         "ws_id": spec.get("workstream_id", ""),

@@ -84,6 +84,11 @@ class Policy:
             return cls((Rule(times=2, backoff="exponential"),))
         return cls((Rule(times=1),), (str(value).removeprefix("escalate_to_"),))
 
+    @property
+    def tries(self) -> int:
+        """Attempts with one tool: the first, and the retries of the rule that allows most."""
+        return 1 + max((rule.times for rule in self.rules), default=0)
+
 
 def _rule(rule: dict[str, Any]) -> Rule:
     return Rule(

@@ -43,7 +43,7 @@ def problems(document: Mapping[str, Any], base: Path | None) -> list[Problem]:
     try:
         root = str(resolve(document, base).repo_root)
         if len(root) > LONGEST_ROOT:
-            sentence = f"paths.repo_root has {len(root)} characters; it takes at most {LONGEST_ROOT}."
+            sentence = f"paths.repo_root has {len(root)} characters; expected at most {LONGEST_ROOT}."
             shorter = "Work in a directory with a shorter path."
             return [Problem("/paths/repo_root", sentence, root[:80], f"at most {LONGEST_ROOT} characters", shorter)]
     except OutsideRoots as refusal:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.locate import lines_of, repeated_keys
+from schema.source_positions import duplicate_keys, line_numbers
 
 from .documents import patient
 
@@ -43,34 +43,34 @@ TEXT = """
     ],
 )
 def test_a_pointer_has_the_line_of_its_key_or_entry(pointer, line):
-    assert lines_of(TEXT, [pointer]) == {pointer: line}
+    assert line_numbers(TEXT, [pointer]) == {pointer: line}
 
 
 @pytest.mark.parametrize(("pointer", "line"), [("/missing", 2), ("/b/missing/deep", 4), ("/b/c/9", 5), ("/a/x", 3)])
 def test_what_is_missing_has_the_line_of_what_is_around_it(pointer, line):
-    assert lines_of(TEXT, [pointer]) == {pointer: line}
+    assert line_numbers(TEXT, [pointer]) == {pointer: line}
 
 
 def test_many_pointers_are_found_in_one_go():
-    assert lines_of(TEXT, ["/last", "/b/c/2", "/a", "/b", "/a"]) == {"/last": 13, "/b/c/2": 7, "/a": 3, "/b": 4}
+    assert line_numbers(TEXT, ["/last", "/b/c/2", "/a", "/b", "/a"]) == {"/last": 13, "/b/c/2": 7, "/a": 3, "/b": 4}
 
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", '{"a"', '{"b": {"c": [', '{"a": 1, "b": oh}', "[[[["])
 def test_text_that_is_no_json_gives_the_line_where_it_begins(text):
-    assert lines_of(text, ["/b/c/0"])["/b/c/0"] == 1
+    assert line_numbers(text, ["/b/c/0"])["/b/c/0"] == 1
 
 
 def test_windows_line_ends_count_once():
-    assert lines_of('{\r\n"a": 1,\r\n"b": 2}', ["/b"]) == {"/b": 3}
+    assert line_numbers('{\r\n"a": 1,\r\n"b": 2}', ["/b"]) == {"/b": 3}
 
 
 def test_numbers_that_python_would_refuse_are_passed_over():
-    assert lines_of('{"a": ' + "9" * 5000 + ', "b": NaN,\n"c": 1}', ["/c"]) == {"/c": 2}
+    assert line_numbers('{"a": ' + "9" * 5000 + ', "b": NaN,\n"c": 1}', ["/c"]) == {"/c": 2}
 
 
-def test_of_a_repeated_key_each_repetition_is_told():
+def test_of_a_repeated_key_each_repetition_is_reported():
     text = '{"a": [{"x": 1, "y": 2,\n "x": 3}],\n "b": 1, "a": 2, "a": 3}'
-    assert list(repeated_keys(text)) == [("/a/0/x", 2), ("/a", 3), ("/a", 3)]
+    assert list(duplicate_keys(text)) == [("/a/0/x", 2), ("/a", 3), ("/a", 3)]
 
 
 _VALUES = st.recursive(
@@ -86,7 +86,7 @@ def test_with_one_value_a_line_every_member_has_a_line_of_its_own(value):
     """Indented JSON puts each member on its own line, in the order in which this walk meets them."""
     text = json.dumps(value, indent=1)
     pointers = [pointer for pointer in _walk(value, "") if pointer]
-    lines = lines_of(text, pointers)
+    lines = line_numbers(text, pointers)
     met = [lines[pointer] for pointer in pointers]
     assert met == sorted(set(met))
 

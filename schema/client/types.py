@@ -1,4 +1,4 @@
-"""The answers that programs read most, as types; schema/openapi.json describes all of them."""
+"""Response types: the fields that programs use most; schema/openapi.json has all of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Run(TypedDict, total=False):
     jobs: dict[str, int]
 
 
-class ErrorKind(TypedDict, total=False):
+class ErrorGroup(TypedDict, total=False):
     signature: str
     tool: str
     category: str

@@ -1,0 +1,1 @@
+"""Tool wrappers: one `<tool>_adapter` module per built-in tool."""

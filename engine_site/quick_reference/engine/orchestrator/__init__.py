@@ -1,0 +1,1 @@
+"""Job coordinator: `Orchestrator` for programs, `python -m engine.orchestrator` for the shell."""

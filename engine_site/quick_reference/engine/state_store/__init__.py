@@ -1,0 +1,1 @@
+"""State persistence: runs, workstreams, jobs and events in the database."""
