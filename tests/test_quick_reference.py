@@ -63,7 +63,15 @@ def test_the_two_commands_run_their_jobs(space: Workspace) -> None:
 
 
 def test_the_command_needs_neither_a_checkout_nor_a_pythonpath_around_it(space: Workspace, tmp_path: Path) -> None:
-    done = space.run("python", "-m", "engine.orchestrator", "run-job", "--job-file", "x", cwd=tmp_path, PYTHONPATH="")
+    done = space.run("python", "-m", "engine.orchestrator", "run-job", "--job-file", "x", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (66, "Cannot read the job file x: No such file or directory.\n")
+
+
+@pytest.mark.parametrize("name", ["adapters", "engine", "jobs", "schema"])
+def test_a_directory_with_the_name_of_a_package_does_not_hide_it(space: Workspace, tmp_path: Path, name: str) -> None:
+    """As `schema/jobs`, the job files of the reference, in a repository where the command is run."""
+    (tmp_path / name).mkdir()
+    done = space.run("python", "-m", "engine.orchestrator", "run-job", "--job-file", "x", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (66, "Cannot read the job file x: No such file or directory.\n")
 
 
@@ -129,7 +137,7 @@ def test_the_variables_choose_the_database_and_the_model_server(space: Workspace
 
 def test_the_setup_for_bash_works_at_the_root_of_the_repository(space: Workspace) -> None:
     script = without_powershell("Required") + "\npython -m engine.orchestrator --help"
-    done = space.run("bash", "-euc", script, cwd=ROOT, PYTHONPATH="")
+    done = space.run("bash", "-euc", script, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert re.search(r"Python 3\.(1[2-9]|[2-9]\d)\.", done.stdout)
     assert sys.version_info >= (3, 12)

@@ -78,7 +78,6 @@ class Workspace:
             "PATH": ":".join(map(str, programs)),
             "HOME": str(self.home),
             "ENGINE_DATA_DIR": str(self.home / "data"),
-            "PYTHONPATH": str(ROOT),
         }
 
 
