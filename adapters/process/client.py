@@ -238,10 +238,18 @@ class Keeper:
         self._control.close()
         lost = list(self.running.values())
         self.running.clear()
-        _collect_zombie(self.identities.get("shim_pid", 0))
+        self._wait_for_death()
         for running in lost:
             running.ending = _ending_of_lost(running.spec, code)
         return lost
+
+    def _wait_for_death(self) -> None:
+        """The socket ends a moment before the process does."""
+        pid, starttime = self.identities.get("shim_pid", 0), self.identities.get("shim_starttime", 0)
+        until = time.monotonic() + KILL_TIMEOUT_S
+        while starttime and tree.alive(pid, starttime) and time.monotonic() < until:
+            time.sleep(0.001)
+        _collect_zombie(pid)
 
     def close(self, timeout_s: float = END_TIMEOUT_S) -> None:
         """End whatever still runs, in bounded time, and the keeper."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROGRESS_INTERVAL_S = 0.2
 SCAN_TIMEOUT_S = 3.0  # at the end, for error lines in what the tool wrote last
+MAX_FAILURES = 3
 SELF_ENDED = "exit"
 
 
@@ -45,6 +46,7 @@ class Attempt:
     def __init__(self, number: int, spec: "dict[str, Any]", shared: Shared) -> None:
         self.number, self.due = number, float("inf")
         self.done = False
+        self._failures = 0
         self._shared = shared
         self._grace_s: float = spec["grace_s"]
         self._marker = spec["marker"]
@@ -146,7 +148,14 @@ class Attempt:
 
     def fail(self, error: Exception, now: float) -> None:
         """A defect of ours in this attempt: end it, and leave the others alone."""
+        self._failures += 1
         self._fail("spawn_error", f"The keeper failed: {type(error).__name__}: {error}.", now)
+        if self._failures >= MAX_FAILURES:  # not even the stop works: what is left has no owner, and is killed as such
+            self.done = True
+            self._shared.ownership.remove(self.claim)
+            spec = {"marker": self._marker}
+            report = exit_report.facts(spec, self._cause, self._error, self._started_at, self._started)
+            exit_report.publish(self.number, report, self._record, self._shared.control)
 
     def _fail(self, cause: str, error: str, now: float | None = None) -> None:
         if not self._cause or self._cause == SELF_ENDED:
