@@ -174,7 +174,7 @@ for _ in range(6): os.fork()
 while time.monotonic() < end:
     if os.fork() == 0: os.setsid()
     else: os._exit(0)
-    time.sleep(0.01)
+    time.sleep(0.05)
 """
     other = keeper.start(bench.spec(["sleep", "60"]))
     spec = bench.spec(bench.tool(source))
