@@ -12,19 +12,17 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.process.keeper import kernel, tree
-from adapters.process.keeper.guard import SIGNALLED
-from adapters.process.spec import MARKER_NAME, Ending, Spec, tag_for
-from adapters.process.sweep import kill_attempt, read_ending, read_pids
-from adapters.process.waiting import end, ended, how, writable
+from adapters.process.keeper import tree
+from adapters.process.lost import collect_zombie, ending_of_lost
+from adapters.process.silence import PING_INTERVAL_S, Silence
+from adapters.process.spec import MARKER_NAME, Ending, Spec
+from adapters.process.waiting import end, ended, writable
 
 ENTRY = Path(__file__).with_name("keeper_entry.py")
-PING_INTERVAL_S = 1.0
 MAX_SILENCE_S = 5.0  # of a keeper that was asked for a pong
 KILL_TIMEOUT_S = 3.0  # for the socket to close after SIGKILL; then the keeper hangs in the kernel
 END_TIMEOUT_S = 8.0  # for the guard to end what the keeper left
@@ -240,7 +238,7 @@ class Keeper:
         self.running.clear()
         self._wait_for_death()
         for running in lost:
-            running.ending = _ending_of_lost(running.spec, code)
+            running.ending = ending_of_lost(running.spec, code)
         return lost
 
     def _wait_for_death(self) -> None:
@@ -249,7 +247,7 @@ class Keeper:
         until = time.monotonic() + KILL_TIMEOUT_S
         while starttime and tree.alive(pid, starttime) and time.monotonic() < until:
             time.sleep(0.001)
-        _collect_zombie(pid)
+        collect_zombie(pid)
 
     def close(self, timeout_s: float = END_TIMEOUT_S) -> None:
         """End whatever still runs, in bounded time, and the keeper."""
@@ -269,72 +267,3 @@ class Keeper:
         self._control.close()
         self.gone = True
         self._process.returncode = 0  # not ours to wait for
-
-
-def adopt_orphans() -> bool:
-    """Make this process the parent of what is left when keeper and guard are killed together.
-
-    `Keeper.reap` ends such processes in any case, by their tag; their parent also collects their exit statuses.
-    """
-    return kernel.become_subreaper()
-
-
-class Silence:
-    """How long a keeper did not answer, counted only while somebody looked.
-
-    A runner that was stopped for a minute, or a machine that slept, has waited for one interval, not for a minute.
-    """
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._waited_s = 0.0
-        self._at = time.monotonic()
-
-    def over(self) -> None:
-        self._asked, self._waited_s = False, 0.0
-
-    def ask(self) -> bool:
-        """True if it is time to ask for a sign of life."""
-        due = not self._asked and time.monotonic() - self._at >= PING_INTERVAL_S
-        if due:
-            self._asked, self._at = True, time.monotonic()
-        return due
-
-    def lasts(self, seconds: float) -> bool:
-        if not self._asked:
-            return False
-        now = time.monotonic()
-        self._waited_s += min(now - self._at, PING_INTERVAL_S)
-        self._at = now
-        return self._waited_s > seconds
-
-
-def _collect_zombies(tag: int) -> None:
-    """Of an attempt whose orphans became children of this process."""
-    for pid in tree.direct_children(os.getpid()) if tree.HAS_PROC else []:
-        if tree.tag_of(pid) == tag:
-            _collect_zombie(pid)
-
-
-def _collect_zombie(pid: int) -> None:
-    """Only if it is a child of this process: an orphan that it adopted."""
-    if pid > 0:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-
-
-def _ending_of_lost(spec: Spec, code: int | None) -> Ending:
-    recorded = read_ending(spec.attempt_dir)
-    swept = kill_attempt(spec.attempt_dir, spec.marker)
-    _collect_zombies(tag_for(spec.marker))
-    signalled = code is not None and code > SIGNALLED
-    cause = f"signal {code - SIGNALLED}" if code is not None and signalled else how(code)
-    return recorded or Ending(
-        ended_by="lifeline",
-        error=f"The keeper died ({cause}); its processes were ended by its guard, {swept.killed} by a sweep.",
-        started_at=float(read_pids(spec.attempt_dir).get("started_at", 0.0)),
-        ended_at=time.time(),
-        killed=swept.killed,
-        survivors=swept.survivors,
-        stop_s=swept.seconds,
-    )

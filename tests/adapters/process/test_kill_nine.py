@@ -19,7 +19,7 @@ RUNNER = """
 import json, os, sys
 from adapters.process import Keeper, Spec
 from adapters.process.keeper import tree
-from adapters.process.client import adopt_orphans
+from adapters.process.lost import adopt_orphans
 adopt_orphans()
 keeper = Keeper.spawn()
 for wish in json.loads(sys.argv[1]):

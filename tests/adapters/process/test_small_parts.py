@@ -15,6 +15,7 @@ from adapters.process.keeper.ownership import Claim, Ownership
 from adapters.process.keeper.protocol import Control
 from adapters.process.keeper.stop import Stopper
 from adapters.process.keeper.timers import Timers
+from adapters.process.silence import Silence
 
 GOOD: dict[str, Any] = {"argv": ["true"], "env": {}, "cwd": "/", "attempt_dir": "/tmp/x", "marker": "m" * 16}
 
@@ -135,3 +136,19 @@ def test_a_watchdog_expires_after_its_time_and_can_be_put_off() -> None:
 
 def test_an_attempt_without_limits_has_no_deadline() -> None:
     assert Timers({}, 10.0).next_in(10.0) is None
+
+
+def test_silence_counts_only_while_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: at[0])
+    silence = Silence()
+    at[0] += 1.0
+    assert silence.ask()
+    at[0] += 3600.0  # the runner was stopped meanwhile: the keeper had no chance to be heard
+    assert not silence.lasts(5.0)
+    for _ in range(5):
+        at[0] += 1.0
+        lasts = silence.lasts(5.0)
+    assert lasts
+    silence.over()
+    assert not silence.lasts(5.0)
