@@ -19,7 +19,7 @@ START_S = 40
 USER, PASSWORD = "root", "only for this server"
 MAKE_USER = f"""
 from django.contrib.auth.models import Group, User
-from jobs.services import tokens
+from jobs.services.accounts import tokens
 user = User.objects.create_superuser({USER!r}, "", {PASSWORD!r})
 print(tokens.create(user, "live", ["read", "submit", "review", "operate"], by="test")[1])
 """

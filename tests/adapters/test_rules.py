@@ -81,7 +81,7 @@ def test_flags_are_seen_in_every_form() -> None:
 
 
 def test_an_unknown_tool_is_told_with_the_nearest_name() -> None:
-    with pytest.raises(UnknownTool, match="there is no tool 'aidr'; did you mean 'aider'"):
+    with pytest.raises(UnknownTool, match="unknown tool 'aidr'; did you mean 'aider'"):
         get("aidr")
     with pytest.raises(UnknownTool, match="known are aider, claude, codex"):
         get("zzz")

@@ -79,7 +79,7 @@ def test_the_program_client_follows_waits_and_iterates(server: Live) -> None:
         assert "client" in [row["job_id"] for row in engine.jobs(status="completed")]
         assert engine.log("client") == b"one\ntwo\n"
         assert engine.bulk("cancel", job_ids=["client", "none"], dry_run=True)["refused"] == 2
-        with pytest.raises(EngineError, match="no job nonesuch") as refusal:
+        with pytest.raises(EngineError, match="Job nonesuch not found") as refusal:
             engine.job("nonesuch")
         assert (refusal.value.code, refusal.value.exit_code) == ("not_found", 66)
         first = next(iter(engine.follow_events(after=0)))
