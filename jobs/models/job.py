@@ -5,7 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from jobs.states import ALIVE, FINAL, JobStatus, Priority
+from jobs.models.durations import elapsed_s
+from jobs.states import ALIVE, FINAL, SETTLED, JobStatus, Priority
 
 if TYPE_CHECKING:
     from jobs.models.step_attempt import StepAttempt
@@ -142,6 +143,16 @@ class Job(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more happens by itself: the job has ended, or asks for a person."""
+        return self.status in SETTLED
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from its first start, or from its submission if it never started, to its end. None before that."""
+        return elapsed_s(self.started_at or self.created_at, self.finished_at) if self.finished_at else None
 
     @property
     def metadata(self) -> dict[str, Any]:

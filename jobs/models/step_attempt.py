@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from jobs.models.durations import measured_s
 from jobs.states import ATTEMPT_FINAL, AttemptStatus
 
 
@@ -104,4 +105,6 @@ class StepAttempt(models.Model):
 
     @property
     def duration_s(self) -> float:
-        return ((self.completed_at or timezone.now()) - self.started_at).total_seconds()
+        """Seconds until its end, or until now."""
+        measured = self.result_json.get("duration_s") if self.is_final else None
+        return measured_s(measured, self.started_at, self.completed_at)

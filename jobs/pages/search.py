@@ -8,7 +8,9 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from jobs.access import Actor
+from jobs.pages.shared.links import jobs_url
 from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.states import FAILURES, JobStatus
 
 EACH = 6
 PLACES = (
@@ -44,12 +46,11 @@ def find(actor: Actor, question: str) -> dict[str, Any]:
 
 def actions(actor: Actor, text: str) -> list[tuple[str, str, str, str]]:
     """(label, address, glyph, key) of what can be done from anywhere."""
-    jobs = reverse("jobs")
     listed = [
         ("Submit a job", reverse("job-new"), "plus", "c"),
         ("Paste job JSON", reverse("job-new-json"), "file", ""),
-        ("My failed jobs", f"{jobs}?status=failed&status=timeout&submitter=me", "retrying", ""),
-        ("Jobs waiting for review", f"{jobs}?status=review", "review", ""),
+        ("My failed jobs", jobs_url(FAILURES, submitter="me"), "retrying", ""),
+        ("Jobs waiting for review", jobs_url([JobStatus.REVIEW]), "review", ""),
         ("Keyboard shortcuts", reverse("keys"), "info", "?"),
     ]
     if not actor.may("submit"):

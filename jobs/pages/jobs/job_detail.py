@@ -17,7 +17,6 @@ from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.pages.jobs import wait_reasons
 from jobs.pages.jobs.action_table import PRIMARY, allowed
 from jobs.pages.jobs.attempt_chart import draw, working_time
-from jobs.pages.jobs.job_list import took_s
 from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.page_view import Visit, jobs_of, page
@@ -66,7 +65,6 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
         "primary": primary if any(v.name == primary for v in verbs) else "",
         "gantt": draw(job, attempts, db.now(), fold=request.GET.get("attempts") != "all"),
         "worked_s": working_time(attempts).total_seconds(),
-        "took_s": took_s(job),
         "latest": attempts[-1] if attempts else None,
         "picked": picked,
         "before": attempts[at - 1] if at else None,

@@ -27,6 +27,8 @@ LIVE_CAP = 20_000  # jobs that are looked at to count a state which empties itse
 PAGE = 50
 NEW_CAP = 99
 UNCOUNTED = ("Completed", "Cancelled")
+ENDED = ("Failed", "Blocked")  # counted while no filter is applied
+HIDDEN_WHEN_EMPTY = ("Quarantined", "Blocked")
 
 
 def rows_of(jobs: JobQuerySet) -> JobQuerySet:
@@ -64,12 +66,7 @@ def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
     for job in rows:
         job.why = told.get(job.pk, "")  # type: ignore[attr-defined]
         job.most = most_attempts(getattr(job, "retry_policy", None))  # type: ignore[attr-defined]
-        job.took_s = took_s(job)  # type: ignore[attr-defined]
     return rows
-
-
-def took_s(job: Job) -> float | None:
-    return (job.finished_at - (job.started_at or job.created_at)).total_seconds() if job.finished_at else None
 
 
 def _keyset(jobs: JobQuerySet, params: QueryDict, *, oldest: bool) -> tuple[list[Job], int | None, int | None]:
@@ -99,13 +96,13 @@ def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
     base = filters.without("status").apply(jobs_of(request.actor))
     wanted: dict[str, Any] = context_processors.wanted(request.actor)  # one query for these and the tabs
     for name, states in TABS:
-        if name not in ("Failed", *UNCOUNTED):
+        if name not in (*ENDED, *UNCOUNTED):
             few = Job.objects.filter(status__in=states).order_by().values("pk")[:LIVE_CAP]
             wanted[name] = base.filter(pk__in=few)
     if not filters.q:
         wanted["All"] = base
     if not filters.applied:  # else it would read all that the filter lets through
-        wanted["Failed"] = base.filter(status__in=dict(TABS)["Failed"])
+        wanted |= {name: base.filter(status__in=dict(TABS)[name]) for name in ENDED}
     counts, current = count_all(wanted), filters.tab()
     request.counted = counts
     tabs: list[dict[str, Any]] = [{"name": "All", "states": None, "count": "", "current": current == "All"}]
@@ -113,7 +110,8 @@ def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
     for tab in tabs:
         number = counts.get(str(tab["name"]))
         tab["count"] = "" if number is None else shown(number)
-    return [tab for tab in tabs if tab["name"] != "Quarantined" or counts.get("Quarantined") or tab["current"]]
+    empty = [name for name in HIDDEN_WHEN_EMPTY if counts.get(name) == 0]
+    return [tab for tab in tabs if tab["name"] not in empty or tab["current"]]
 
 
 def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[dict[str, Any]]:

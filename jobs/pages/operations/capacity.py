@@ -18,14 +18,14 @@ from jobs.errors import InvalidDocument, Refused
 from jobs.models import Node, QueueControl, ToolControl
 from jobs.pages.jobs.job_list import decorate, rows_of
 from jobs.pages.operations.overview import loads, slots, tallies
-from jobs.pages.operations.statistics import BAD, rate
+from jobs.pages.operations.statistics import rate
 from jobs.pages.operations.workers import Worker, workers_now
 from jobs.pages.shared.durations import usual
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused
 from jobs.pages.shared.page_view import Visit, page
 from jobs.services.operations import controls
-from jobs.states import ALIVE, AttemptStatus, CircuitState, JobStatus
+from jobs.states import ALIVE, FAILURES, AttemptStatus, CircuitState, JobStatus
 
 DAY = timedelta(hours=24)
 
@@ -239,7 +239,7 @@ def queue(request: Visit, name: str) -> HttpResponse:
     ended = (
         request.actor.jobs()
         .filter(queue=name, finished_at__gte=db.now() - timedelta(hours=1))
-        .aggregate(out=Count("pk"), bad=Count("pk", filter=Q(status__in=BAD)))
+        .aggregate(out=Count("pk"), bad=Count("pk", filter=Q(status__in=FAILURES)))
     )
     came = request.actor.jobs().filter(queue=name, created_at__gte=db.now() - timedelta(hours=1)).count()
     waiting = rows_of(request.actor.jobs().filter(queue=name, status=JobStatus.QUEUED))

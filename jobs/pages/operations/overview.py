@@ -22,13 +22,12 @@ from jobs.pages.shared.charts import columns, spark
 from jobs.pages.shared.counting import any_of
 from jobs.pages.shared.durations import Usual, usual
 from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.links import jobs_url
 from jobs.pages.shared.page_view import Visit, page
-from jobs.states import ALIVE, AttemptStatus, CircuitState, JobStatus
+from jobs.states import ALIVE, FAILURES, NEEDS_ATTENTION, AttemptStatus, CircuitState, JobStatus
 
 SHOWN = 12
 LATEST = 5
-FAILURES = (JobStatus.FAILED, JobStatus.TIMEOUT)
-ASKING = (JobStatus.REVIEW, JobStatus.QUARANTINED)
 UNFINISHED = (JobStatus.QUEUED, JobStatus.RETRYING, *ALIVE)
 
 
@@ -51,7 +50,7 @@ class Now:
         """The latest failures, those that ask a person, and those that wait for a retry: one query for the three."""
         jobs = self.actor.jobs()
         parts = [jobs.filter(status=status).order_by("-finished_at")[:LATEST] for status in FAILURES]
-        parts.append(jobs.filter(status__in=ASKING).order_by("updated_at")[:30])
+        parts.append(jobs.filter(status__in=NEEDS_ATTENTION).order_by("updated_at")[:30])
         parts.append(jobs.filter(status=JobStatus.RETRYING).order_by("not_before")[:4])
         rows: list[Job] = list(any_of(Job.objects.select_related("workstream").defer("spec").order_by(), parts))
         return rows
@@ -128,12 +127,12 @@ def running(view: Now) -> dict[str, Any]:
         (job for job in view.outstanding if job.status == JobStatus.RETRYING), key=lambda job: job.not_before or now
     )
     times = usual()
-    return {"rows": [_elapsed(attempt, times.get(attempt.step_name), now) for attempt in alive], "retrying": waiting}
+    return {"rows": [_elapsed(attempt, times.get(attempt.step_name)) for attempt in alive], "retrying": waiting}
 
 
-def _elapsed(attempt: StepAttempt, known: Usual | None, now: Any) -> dict[str, Any]:
+def _elapsed(attempt: StepAttempt, known: Usual | None) -> dict[str, Any]:
     """The bar's scale ends at the 95th percentile and a fifth, so that being late can be seen."""
-    passed = (now - attempt.started_at).total_seconds()
+    passed = attempt.duration_s
     row: dict[str, Any] = {"attempt": attempt, "job": attempt.job, "late": False, "said": labels.duration(passed)}
     if known is None or known.count < 3:
         return row
@@ -155,7 +154,7 @@ def trouble(now: Now) -> dict[str, Any]:
 
 
 def people(now: Now) -> dict[str, Any]:
-    asked = sorted((job for job in now.outstanding if job.status in ASKING), key=lambda job: job.updated_at)
+    asked = sorted((job for job in now.outstanding if job.status in NEEDS_ATTENTION), key=lambda job: job.updated_at)
     mine = sorted(asked, key=lambda job: job.submitter_id != now.actor.user.pk)
     return {"asked": mine[:6]}
 
@@ -183,8 +182,13 @@ def overview(request: Visit) -> HttpResponse:
     for build in PARTS.values():
         context |= build(now)
     beat = context["pulse"]
-    context |= {"columns": columns(beat.hours, 96), "busiest": _busiest(beat), "now": db.now()}
+    context |= {"columns": columns(beat.hours, 96), "busiest": _busiest(beat), "now": db.now(), "links": _links()}
     return render(request, "overview/page.html", context)
+
+
+def _links() -> dict[str, str]:
+    """The lists that show all of what the parts show the latest of."""
+    return {"running": jobs_url(ALIVE), "failed": jobs_url(FAILURES), "attention": jobs_url(NEEDS_ATTENTION)}
 
 
 def _busiest(beat: Any) -> dict[str, Any]:
