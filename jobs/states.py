@@ -1,5 +1,7 @@
 """The statuses, the named sets of them, and what may follow what. A set that two modules need is defined here alone."""
 
+from enum import StrEnum
+
 from django.db.models import TextChoices
 
 
@@ -47,6 +49,20 @@ class Priority(TextChoices):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
+
+
+class WaitType(StrEnum):
+    """Why a job has not started."""
+
+    HOLD = "hold"  # a person keeps it
+    DEPENDENCY = "dependency"
+    DELAY = "delay"  # its next attempt has a time
+    QUEUE = "queue"  # the queue is paused or full
+    TOOL = "tool"  # the tool is paused, full or not trusted
+    REPOSITORY = "repository"  # another job writes in the same working tree
+    CONCURRENCY_KEY = "concurrency_key"
+    NO_WORKER = "no_worker"  # nobody serves its queue
+    TURN = "turn"  # nothing but a free slot is missing
 
 
 class CircuitState(TextChoices):

@@ -17,13 +17,15 @@ from jobs import audit
 from jobs.api.error_groups import ErrorOut
 from jobs.api.runs import RunOut
 from jobs.api.schemas import JobDetail, JobOut
-from jobs.api.tools import all_tools
+from jobs.api.tools import ToolOut
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import ErrorGroup, Job, Run, StepAttempt
 from jobs.services.operations import job_actions
 from jobs.services.reading import log_bytes
 from jobs.services.reading.job_filter import JobFilter
 from jobs.services.reading.streams import STOPS, TICK_S, LogFollower
+from jobs.services.reading.tool_status import tool_statuses
+from jobs.services.reading.viewer import UNRESTRICTED
 from jobs.services.submission import submit as submitting
 from jobs.services.submission.submit import Submitter
 
@@ -127,7 +129,7 @@ class Local:
         return _rows(ErrorGroup.objects.filter(**filters), ErrorOut, limit)
 
     def tools(self) -> list[dict[str, Any]]:
-        return all_tools()
+        return [_row(tool, ToolOut) for tool in tool_statuses(UNRESTRICTED)]
 
 
 def _read(text: bytes) -> Any:
@@ -138,7 +140,7 @@ def _read(text: bytes) -> Any:
 
 
 def _row(row: Any, shape: type[Schema]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(shape.model_validate(row, context={}).model_dump_json())
+    found: dict[str, Any] = json.loads(shape.model_validate(row, context={"viewer": UNRESTRICTED}).model_dump_json())
     return found
 
 

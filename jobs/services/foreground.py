@@ -21,11 +21,11 @@ from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.execution.execute import discard_shims, execute
 from jobs.services.maintenance import upkeep
 from jobs.services.operations import job_actions
-from jobs.services.reading.wait_reasons import explain
+from jobs.services.reading.viewer import UNRESTRICTED
+from jobs.services.reading.wait_reasons import for_jobs
 from jobs.services.submission.submit import ENGINE, Submitter, submit
-from jobs.states import FINAL, JobStatus
+from jobs.states import JobStatus, WaitType
 
-STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
 LONGEST_NAP_S = 0.2
 LOOK_S = 1.0
 
@@ -57,7 +57,7 @@ def _work(
     said, looked_at = "", 0.0
     while True:
         job.refresh_from_db()
-        if job.status in STOPS:
+        if job.is_settled:
             return
         attempt = claim_next(claimant)
         if attempt is not None:
@@ -70,8 +70,8 @@ def _work(
             # Where no cluster runs, nobody else ends what a killed run left in this one's way.
             looked_at = time.monotonic()
             upkeep.look_after_attempts()
-        waiting = explain(job)
-        if waiting and waiting.type != "no_worker" and on_wait and waiting.sentence != said:
+        waiting = for_jobs([job], titles_for=UNRESTRICTED).get(job.pk)
+        if waiting and waiting.type != WaitType.TURN and on_wait and waiting.sentence != said:
             said = waiting.sentence
             on_wait(said)
         time.sleep(LONGEST_NAP_S)

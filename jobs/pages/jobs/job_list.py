@@ -15,12 +15,13 @@ from adapters import registry
 from jobs.access import Actor
 from jobs.models import Job
 from jobs.models.job import JobQuerySet
-from jobs.pages.jobs import saved_views, wait_reasons
+from jobs.pages.jobs import saved_views
 from jobs.pages.jobs.filters import LABELS, SINCE, TABS, Filters
 from jobs.pages.shared import context_processors
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.shared.policy_labels import most_attempts
+from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import FINAL
 
 LIVE_CAP = 20_000  # jobs that are looked at to count a state which empties itself
@@ -62,9 +63,10 @@ def _page(request: Visit, filters: Filters) -> dict[str, Any]:
 
 def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
     rows = list(jobs)
-    told = wait_reasons.tell(rows)
+    reasons = for_jobs(rows)
     for job in rows:
-        job.why = told.get(job.pk, "")  # type: ignore[attr-defined]
+        reason = reasons.get(job.pk)
+        job.why = (reason.sentence if reason else job.summary).rstrip(".")  # type: ignore[attr-defined]
         job.most = most_attempts(getattr(job, "retry_policy", None))  # type: ignore[attr-defined]
     return rows
 

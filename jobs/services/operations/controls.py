@@ -10,9 +10,9 @@ from jobs.errors import NotFound, WrongState
 from jobs.models import ErrorGroup, Node, QueueControl, ToolControl, Workstream
 from jobs.queue.wake import wake
 from jobs.services.core import events
+from jobs.services.core.private_queue import is_private
 from jobs.services.core.sanitize import text
 from jobs.services.outcome.circuit_breaker import open_circuit
-from jobs.services.reading.wait_reasons import fresh_nodes
 from jobs.states import CircuitState, ErrorState
 
 
@@ -29,6 +29,8 @@ def limit_queue(name: str, limit: int | None, *, by: str) -> QueueControl:
 
 
 def _set_queue(name: str, event: str, by: str, **fields: Any) -> QueueControl:
+    if is_private(name):
+        raise NotFound(f"Queue {name} not found.")
     with db.atomic():
         before = QueueControl.objects.select_for_update().filter(name=name).values(*fields).first()
         control, _ = QueueControl.objects.update_or_create(name=name, defaults=fields)
@@ -117,7 +119,7 @@ def drain_node(node: Node, *, by: str, draining: bool = True) -> Node:
 
 
 def forget_node(node: Node, *, by: str) -> None:
-    if node.stopped_at is None and fresh_nodes().filter(pk=node.pk).exists():  # a crashed one says no farewell
+    if node.is_alive:  # one that crashed could not sign off
         raise WrongState(f"Worker {node.name} has not stopped; drain and stop it first.")
     with db.atomic():
         events.record("worker.forgotten", by=by, worker=node.name)
