@@ -120,9 +120,9 @@ class Job(models.Model):
             models.Index(name="job_claim", fields=["status", "claim_order", "id"]),
             # Limits are counted from the jobs that hold processes.
             models.Index(name="job_alive", fields=["tool", "repo_key"], condition=Q(status__in=ALIVE)),
-            # Upkeep promotes delayed jobs.
+            # Maintenance queues delayed jobs.
             models.Index(name="job_delayed", fields=["not_before"], condition=Q(status=JobStatus.RETRYING)),
-            # Upkeep ends what waited too long in its queue.
+            # Maintenance ends what waited too long in its queue.
             models.Index(name="job_expiring", fields=["expires_at"], condition=Q(expires_at__isnull=False)),
             models.Index(name="job_unfinished", fields=["id"], condition=~Q(status__in=FINAL)),
             models.Index(name="job_by_status", fields=["status", "-id"]),

@@ -85,7 +85,7 @@ class StepAttempt(models.Model):
         indexes = [
             # "List all jobs for run", newest first, as in the Quick Reference.
             models.Index(name="attempt_by_run", fields=["run", "-started_at"]),
-            # Upkeep looks at what is alive.
+            # Maintenance looks after what is alive.
             models.Index(name="attempt_alive", fields=["host"], condition=Q(status=AttemptStatus.RUNNING)),
             # The days on which a kind of error was seen.
             models.Index(name="attempt_by_error", fields=["error", "completed_at"], condition=Q(error__isnull=False)),

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from jobs.access import Actor
-from jobs.pages.shared.links import jobs_url
+from jobs.pages.shared.addresses import jobs_url
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.states import FAILURES, JobStatus
 

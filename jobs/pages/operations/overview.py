@@ -14,12 +14,12 @@ from jobs.models import Job, Node, StepAttempt
 from jobs.pages.jobs.attempt_chart import percent
 from jobs.pages.operations.statistics import pulse
 from jobs.pages.shared import labels
+from jobs.pages.shared.addresses import jobs_url
 from jobs.pages.shared.charts import columns, spark
 from jobs.pages.shared.counting import any_of
 from jobs.pages.shared.durations import Usual, usual
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import tag
-from jobs.pages.shared.links import jobs_url
 from jobs.pages.shared.page_view import Visit, page
 from jobs.services.reading.tool_status import Load, ToolStatus, loads_by_tool, tool_statuses
 from jobs.services.reading.worker_status import WorkerStatus, usable_slots, worker_statuses
