@@ -25,7 +25,7 @@ PLACES = (
 
 
 def find(actor: Actor, question: str) -> dict[str, Any]:
-    """The best few of each kind. `#` limits to ids, which an index answers at any size."""
+    """The best few of each type. `#` limits to ids, which an index answers at any size."""
     ids_only, text = question.startswith("#"), question.lstrip("#").strip()
     if not text:
         return {}
@@ -39,8 +39,8 @@ def find(actor: Actor, question: str) -> dict[str, Any]:
     )
     streams = actor.workstreams().filter(Q(ws_id__icontains=text) | Q(title__icontains=text))
     found["streams"] = list(streams.select_related("run").order_by("-pk")[:EACH])
-    kinds = actor.errors().filter(Q(message__icontains=text) | Q(signature__startswith=text))
-    found["errors"] = list(kinds.order_by("-last_seen_at")[:EACH])
+    groups = actor.errors().filter(Q(message__icontains=text) | Q(signature__startswith=text))
+    found["errors"] = list(groups.order_by("-last_seen_at")[:EACH])
     return found
 
 

@@ -29,7 +29,7 @@ LOOKS: dict[str, Look] = {
     "rejected": Look("Rejected", "bad", "rejected"),
     "blocked": Look("Blocked", "idle", "blocked"),
     "lost": Look("Lost", "bad", "unplug"),
-    # kinds of errors
+    # error groups
     "open": Look("Open", "bad", "errors"),
     "regressed": Look("Regressed", "bad", "retrying"),
     "muted": Look("Muted", "idle", "mute"),
