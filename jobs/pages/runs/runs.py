@@ -1,7 +1,6 @@
-"""Runs and workstreams: the list, the radar board, the graph, the timeline, the report."""
+"""Runs and workstreams: the list, the board, the graph, the timeline, the report."""
 
 from dataclasses import dataclass
-from hashlib import blake2s
 from typing import Any
 
 from django.db.models import Q
@@ -18,7 +17,7 @@ from jobs.pages.runs.run_board import MAX_JOBS, Board, Progress, board_of, jobs_
 from jobs.pages.runs.timeline import draw as draw_timeline
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
-from jobs.pages.shared.htmx import done, refused
+from jobs.pages.shared.htmx import done, refused, tag
 from jobs.pages.shared.page_view import Visit, page
 from jobs.services.operations import controls
 from jobs.states import ACTIVE_RUNS, JobStatus, RunStatus
@@ -105,17 +104,13 @@ def run(request: Visit, run_id: str) -> HttpResponse:
 def _radar_tag(request: Visit, run_id: str, **_: str) -> str:
     found = find_run(request, run_id)
     request.polled = found
-    said = [
-        *request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")[:MAX_JOBS],
-        found.status,
-    ]
-    return blake2s(repr(said).encode(), digest_size=9).hexdigest()
+    jobs = request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")
+    return tag(*jobs[:MAX_JOBS], found.status)
 
 
 def _timeline_tag(request: Visit, run_id: str) -> str:
     request.polled = _timeline(request, find_run(request, run_id))
-    said = [*((job.pk, job.version) for job in request.polled["jobs"]), request.polled["timeline"].drawn]
-    return blake2s(repr(said).encode(), digest_size=9).hexdigest()
+    return tag(*((job.pk, job.version) for job in request.polled["jobs"]), request.polled["timeline"].drawn)
 
 
 @page(part=True)
