@@ -6,7 +6,7 @@ from itertools import chain, combinations
 import pytest
 
 from jobs.models import Workstream
-from jobs.services.core.roll_up import Lane, in_words, lane_of, status_of
+from jobs.services.core.roll_up import NOT_BEGUN, Lane, in_words, lane_of, status_of
 from jobs.services.core.transitions import move
 from jobs.services.submission.submit import submit_all
 from jobs.states import (
@@ -56,6 +56,12 @@ def test_only_what_has_not_begun_is_pending() -> None:
 def test_a_job_that_is_under_way_or_asks_for_a_person_makes_its_run_run() -> None:
     for states in COMBINATIONS:
         if states & {*ALIVE, _S.RETRYING, *NEEDS_ATTENTION}:
+            assert status_of(counts(states)) == RunStatus.RUNNING, states
+
+
+def test_an_unfinished_job_beside_one_that_has_begun_makes_its_run_run() -> None:
+    for states in COMBINATIONS:
+        if states - set(FINAL) and states - set(NOT_BEGUN):
             assert status_of(counts(states)) == RunStatus.RUNNING, states
 
 

@@ -12,7 +12,7 @@ from jobs.models import Dependency, Job, Run, Workstream
 from jobs.models.job import JobQuerySet
 from jobs.queue.wake import wake
 from jobs.services.core import events
-from jobs.services.core.roll_up import status_of
+from jobs.services.core.roll_up import NOT_BEGUN, status_of
 from jobs.states import ACTIVE_RUNS, FINAL, NEXT, JobStatus, RunStatus
 
 
@@ -67,8 +67,8 @@ def follow_run(job: Job) -> None:
     if job.status in FINAL:
         _take_turns(job.run_id)
         siblings = Job.objects.filter(run_id=job.run_id)
-        of_run = _status_of(siblings)
-        of_stream = _status_of(siblings.filter(workstream_id=job.workstream_id))
+        of_run = _status_of(siblings, job)
+        of_stream = _status_of(siblings.filter(workstream_id=job.workstream_id), job)
     at = db.now()
     changed: dict[str, Any] = {"status": of_run, "updated_at": at, "completed_at": None}
     if of_run != RunStatus.PENDING:
@@ -80,7 +80,11 @@ def follow_run(job: Job) -> None:
     streams.exclude(status=of_stream).update(status=of_stream, updated_at=at)
 
 
-def _status_of(jobs: JobQuerySet) -> RunStatus:
+def _status_of(jobs: JobQuerySet, ended: Job) -> RunStatus:
+    """The status of a run or workstream with these jobs, of which `ended` has just ended."""
+    # An unfinished job beside one that has begun decides alone; counting all takes longer the longer the run is.
+    if ended.status not in NOT_BEGUN and jobs.unfinished().exists():
+        return RunStatus.RUNNING
     status = status_of(dict(jobs.values_list("status").annotate(Count("pk")).order_by()))
     # Jobs that were sent back to the queue do not undo that their run has begun.
     if status == RunStatus.PENDING and jobs.filter(started_at__isnull=False).exists():
