@@ -18,7 +18,7 @@ import adapters
 import schema
 from adapters.base import Adapter
 from adapters.process import Spec, run_process
-from jobs.queue.broker import RUN_NEXT, TICK
+from jobs.queue.broker import MONITOR, RUN_NEXT
 from jobs.queue.notifier import Listener, ring
 from jobs.store import JobStateStore
 
@@ -126,7 +126,7 @@ def migrations() -> None:
 
 
 def dotted_names() -> None:
-    for name in (RUN_NEXT, TICK):
+    for name in (RUN_NEXT, MONITOR):
         demand(callable(import_string(name)), f"{name} is not callable")
 
 

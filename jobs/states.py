@@ -1,4 +1,6 @@
-"""What may follow what: the status enums and their NEXT tables, and nothing else."""
+"""The statuses, the named sets of them, and what may follow what. A set that two modules need is defined here alone."""
+
+from enum import StrEnum
 
 from django.db.models import TextChoices
 
@@ -49,6 +51,20 @@ class Priority(TextChoices):
     LOW = "low"
 
 
+class WaitType(StrEnum):
+    """Why a job has not started."""
+
+    HOLD = "hold"  # a person keeps it
+    DEPENDENCY = "dependency"
+    DELAY = "delay"  # its next attempt has a time
+    QUEUE = "queue"  # the queue is paused or full
+    TOOL = "tool"  # the tool is paused, full or not trusted
+    REPOSITORY = "repository"  # another job writes in the same working tree
+    CONCURRENCY_KEY = "concurrency_key"
+    NO_WORKER = "no_worker"  # nobody serves its queue
+    TURN = "turn"  # nothing but a free slot is missing
+
+
 class CircuitState(TextChoices):
     CLOSED = "closed"  # the tool is trusted
     OPEN = "open"  # too many infrastructure failures: nothing starts
@@ -58,6 +74,12 @@ class CircuitState(TextChoices):
 _S = JobStatus
 FINAL = (_S.COMPLETED, _S.FAILED, _S.TIMEOUT, _S.CANCELLED, _S.REJECTED, _S.BLOCKED)
 ALIVE = (_S.RUNNING, _S.CANCELLING)  # an attempt of the job may own processes
+NEEDS_ATTENTION = (_S.REVIEW, _S.QUARANTINED)  # a person has to decide
+SETTLED = (*FINAL, *NEEDS_ATTENTION)  # nothing more happens by itself: who waits for a job stops waiting
+FAILURES = (_S.FAILED, _S.TIMEOUT, _S.REJECTED)  # the work was tried and is not good
+UNSUCCESSFUL = (*FAILURES, _S.BLOCKED)  # nobody stopped it, and the work is not done
+NOT_COMPLETED = tuple(status for status in FINAL if status != _S.COMPLETED)  # what depends on such a job cannot start
+ACTIVE_RUNS = (RunStatus.PENDING, RunStatus.RUNNING)
 NEXT: dict[JobStatus, frozenset[JobStatus]] = {
     _S.WAITING: frozenset({_S.QUEUED, _S.CANCELLED, _S.BLOCKED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.WAITING, _S.CANCELLED, _S.TIMEOUT}),

@@ -16,7 +16,6 @@ from engine_site.cli.backend import backend
 from engine_site.cli.jobs import Json, read
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import Node
-from jobs.services.reading.wait_reasons import fresh_nodes
 from schema.client import EngineError
 
 Limit = Annotated[int, typer.Option(min=1, max=10_000)]
@@ -54,10 +53,11 @@ def errors(
 
 @app.command()
 def tools(as_json: Json = False) -> None:
-    """List tools: which are there, which are paused, what runs."""
+    """List tools: where they are installed, which are paused, what runs."""
     rows = backend().tools()
     columns = {
         "name": "TOOL",
+        "health": "HEALTH",
         "available_here": "HERE",
         "paused": "PAUSED",
         "circuit": "CIRCUIT",
@@ -107,7 +107,7 @@ def doctor(as_json: Json = False) -> None:
         found["tools"] = {row["name"]: row["path"] or "built in" for row in rows if row["available_here"]}
         found["tools_missing"] = [row["name"] for row in rows if not row["available_here"]]
         if not os.environ.get("ENGINE_URL"):
-            found["workers"] = list(fresh_nodes().values_list("name", flat=True))
+            found["workers"] = list(Node.objects.alive().values_list("name", flat=True))
             found["workers_known"] = Node.objects.count()
             well = bool(found["workers"])
     except (Refused, EngineError) as refusal:

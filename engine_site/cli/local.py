@@ -17,13 +17,16 @@ from jobs import audit
 from jobs.api.error_groups import ErrorOut
 from jobs.api.runs import RunOut
 from jobs.api.schemas import JobDetail, JobOut
-from jobs.api.tools import all_tools
+from jobs.api.tools import ToolOut
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import ErrorGroup, Job, Run, StepAttempt
 from jobs.services.operations import job_actions
 from jobs.services.reading import log_bytes
 from jobs.services.reading.job_filter import JobFilter
-from jobs.services.reading.streams import STOPS, TICK_S, LogFollower
+from jobs.services.reading.streams import TICK_S, LogFollower
+from jobs.services.reading.tool_status import tool_statuses
+from jobs.services.reading.viewer import UNRESTRICTED
+from jobs.services.reading.waiting import wait_for
 from jobs.services.submission import submit as submitting
 from jobs.services.submission.submit import Submitter
 
@@ -96,12 +99,7 @@ class Local:
         return self.job(job_id)
 
     def wait(self, job_id: str, timeout: float | None) -> dict[str, Any]:
-        job = self._find(job_id)
-        until = None if timeout is None else time.monotonic() + timeout
-        while job.status not in STOPS and (until is None or time.monotonic() < until):
-            time.sleep(TICK_S)
-            job.refresh_from_db()
-        return _row(job, JobDetail)
+        return _row(wait_for(self._find(job_id), timeout), JobDetail)
 
     def log(self, job_id: str, attempt: int) -> Iterator[bytes]:
         rows = StepAttempt.objects.filter(job=self._find(job_id)).order_by("-number")
@@ -127,7 +125,7 @@ class Local:
         return _rows(ErrorGroup.objects.filter(**filters), ErrorOut, limit)
 
     def tools(self) -> list[dict[str, Any]]:
-        return all_tools()
+        return [_row(tool, ToolOut) for tool in tool_statuses(UNRESTRICTED)]
 
 
 def _read(text: bytes) -> Any:
@@ -138,7 +136,7 @@ def _read(text: bytes) -> Any:
 
 
 def _row(row: Any, shape: type[Schema]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(shape.model_validate(row, context={}).model_dump_json())
+    found: dict[str, Any] = json.loads(shape.model_validate(row, context={"viewer": UNRESTRICTED}).model_dump_json())
     return found
 
 

@@ -66,6 +66,8 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], empty: 
 def _cell(field: str, value: Any) -> Text:
     if field in ("status", "state"):
         return coloured(str(value))
+    if field == "health":
+        return Text(str(value).replace("_", " "))
     if field.endswith("_at"):
         return Text(age(value))
     if isinstance(value, bool):

@@ -4,9 +4,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from jobs.access import Actor
 from jobs.admin.base import Kept, each, list_link, page_of
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
 from jobs.services.operations import controls
+from jobs.services.reading.worker_status import nodes_with_running, state_of
 
 
 class Operated(Kept):
@@ -86,10 +88,27 @@ class ToolAdmin(Operated):
 
 @admin.register(Node)
 class NodeAdmin(Operated):
-    list_display = ("name", "host", "slots", "draining", "heartbeat_at", "stopped_at", "version", "attempts_link")
+    list_display = (
+        "name",
+        "state",
+        "host",
+        "slots",
+        "draining",
+        "heartbeat_at",
+        "stopped_at",
+        "version",
+        "attempts_link",
+    )
     list_filter = ("draining", "stopped_at")
     search_fields = ("name", "host")
     actions = ("drain", "resume", "forget")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Node]":
+        return nodes_with_running(Actor(request.user))  # type: ignore[arg-type]
+
+    @admin.display(description="state")
+    def state(self, node: Node) -> str:
+        return state_of(node, busy=node.running > 0)
 
     def view_on_site(self, obj: Node) -> str:
         return page_of("workers")
@@ -108,7 +127,7 @@ class NodeAdmin(Operated):
         by = request.user.get_username()
         each(self, request, rows, lambda row: controls.drain_node(row, by=by, draining=False), "claiming again")
 
-    @admin.action(description="Forget (stopped workers)", permissions=["operate"])
+    @admin.action(description="Forget (stopped or lost workers)", permissions=["operate"])
     def forget(self, request: HttpRequest, rows: "QuerySet[Node]") -> None:
         by = request.user.get_username()
         each(self, request, rows, lambda row: controls.forget_node(row, by=by), "forgotten")

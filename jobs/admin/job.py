@@ -12,7 +12,7 @@ from adapters import registry
 from jobs.access import Actor
 from jobs.admin.base import Kept, ReadOnly, TabularInline, each, list_link, page_of, row_link
 from jobs.models import Dependency, Event, Job, StepAttempt
-from jobs.services.maintenance.mark_lost import mark_lost as close_as_lost
+from jobs.services.maintenance import rescue
 from jobs.services.operations import job_actions
 from jobs.services.reading.redaction import shown_spec
 
@@ -183,7 +183,7 @@ class StepAttemptAdmin(ReadOnly):
 
         def do(attempt: StepAttempt) -> None:
             actor.require("operate")
-            close_as_lost(attempt, by=actor.name)
+            rescue.mark_lost(attempt, by=actor.name)
 
         each(self, request, rows.select_related("job__workstream"), do, "marked as lost")
 

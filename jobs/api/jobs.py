@@ -1,6 +1,5 @@
 """Jobs: submit, list, look, wait."""
 
-import time
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
@@ -19,13 +18,12 @@ from jobs.api.schemas import JobDetail, JobOut
 from jobs.errors import InvalidDocument
 from jobs.models import Job
 from jobs.services.reading.job_filter import GROUPS, JobFilter
+from jobs.services.reading.waiting import wait_for
 from jobs.services.submission import idempotency, submit
-from jobs.states import FINAL, JobStatus, Priority
+from jobs.states import JobStatus, Priority
 
 router = Router(tags=["jobs"])
-LOOK_S = 0.25
 MOST_DOCUMENTS = 200
-STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
 States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
 Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
 Lately = Literal["1h", "24h", "7d", "30d"]
@@ -177,11 +175,7 @@ def get_job(request: HttpRequest, job_id: Key, query: Query[Sparse], wait: Wait 
 
 
 def _at_the_end(job: Job, wait: float) -> Job:
-    until = time.monotonic() + min(wait, settings.ENGINE_LONGEST_WAIT_S)
-    while job.status not in STOPS and time.monotonic() < until:
-        time.sleep(max(0.0, min(LOOK_S, until - time.monotonic())))
-        job.refresh_from_db()
-    return job
+    return wait_for(job, min(wait, settings.ENGINE_LONGEST_WAIT_S))
 
 
 @router.get(

@@ -1,24 +1,21 @@
 """Queues: what waits in them, and what operators set."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from ninja import Body, Router, Schema
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from jobs.api.auth import OPERATE, READ, actor
+from jobs.api.controls import LimitIn, PauseIn
 from jobs.api.responses import answers
-from jobs.api.tools import LimitIn, PauseIn, counted
 from jobs.errors import NotFound
-from jobs.models import Job, Node, QueueControl
 from jobs.services.operations import controls
-from jobs.states import ALIVE, JobStatus
+from jobs.services.reading.queue_status import QueueStatus, find_queue, queue_statuses
 
 router = Router(tags=["queues"])
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00/]+$")]
-UNSET = QueueControl()
-WAITING = (JobStatus.WAITING, JobStatus.RETRYING)
 
 
 class QueueOut(Schema):
@@ -28,63 +25,34 @@ class QueueOut(Schema):
     paused: bool
     paused_reason: str
     limit: int | None
-    queued: int
-    waiting: int
+    queued: int = Field(description="jobs that you may see, as the next two")
+    waiting: int = Field(description="for a dependency, a person or the time of a retry")
     running: int
-    workers: list[str]
+    oldest: datetime | None = Field(description="since when the first queued job waits")
+    workers: list[str] = Field(description="that take jobs from it")
 
 
 class QueuesOut(Schema):
     items: list[QueueOut]
 
 
-def all_queues() -> list[dict[str, Any]]:
-    rows = {row.name: row for row in QueueControl.objects.all()}
-    queued, waiting, running = counted([JobStatus.QUEUED], "queue"), counted(WAITING, "queue"), counted(ALIVE, "queue")
-    nodes = list(Node.objects.filter(stopped_at=None))
-    names = {*settings.ENGINE_QUEUES, *rows, *queued, *waiting, *running, *(q for node in nodes for q in node.queues)}
-    return [
-        {
-            "name": name,
-            "queued": queued.get(name, 0),
-            "waiting": waiting.get(name, 0),
-            "running": running.get(name, 0),
-            "workers": [node.name for node in nodes if name in node.queues],
-            **{field: getattr(rows.get(name, UNSET), field) for field in ("paused", "paused_reason", "limit")},
-        }
-        for name in sorted(names)
-        if not name.startswith("here:")
-    ]
-
-
-def one_queue(name: str) -> dict[str, Any]:
-    for queue in all_queues():
-        if queue["name"] == name:
-            return queue
-    if Job.objects.filter(queue=name).exists():
-        return {
-            "name": name,
-            "paused": False,
-            "paused_reason": "",
-            "limit": None,
-            "queued": 0,
-            "waiting": 0,
-            "running": 0,
-            "workers": [],
-        }
-    raise NotFound(f"Queue {name} not found.")
+def one_queue(request: HttpRequest, name: str) -> QueueStatus:
+    queue = find_queue(actor(request), name)
+    if queue is None:
+        raise NotFound(f"Queue {name} not found.")
+    return queue
 
 
 @router.get("", auth=READ, operation_id="queues_list", summary="List queues", response=answers(QueuesOut))
 def list_queues(request: HttpRequest) -> Any:
     """Every queue that has a worker, an unfinished job or a rule."""
-    return {"items": all_queues()}
+    return {"items": queue_statuses(actor(request))}
 
 
 @router.get("/{name}", auth=READ, operation_id="queues_get", summary="Get a queue", response=answers(QueueOut, 404))
 def get_queue(request: HttpRequest, name: Name) -> Any:
     """One queue, by its name."""
-    return one_queue(name)
+    return one_queue(request, name)
 
 
 @router.post(
@@ -97,7 +65,7 @@ def get_queue(request: HttpRequest, name: Name) -> Any:
 def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) -> Any:
     """Start no more of its jobs; a queue may be paused before its first job comes."""
     controls.pause_queue(name, by=actor(request).name, reason=order.reason if order else "")
-    return one_queue(name)
+    return one_queue(request, name)
 
 
 @router.post(
@@ -106,7 +74,7 @@ def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) 
 def resume(request: HttpRequest, name: Name) -> Any:
     """Start its jobs again."""
     controls.resume_queue(name, by=actor(request).name)
-    return one_queue(name)
+    return one_queue(request, name)
 
 
 @router.post(
@@ -119,4 +87,4 @@ def resume(request: HttpRequest, name: Name) -> Any:
 def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     """Set how many of its jobs may run at once."""
     controls.limit_queue(name, order.limit, by=actor(request).name)
-    return one_queue(name)
+    return one_queue(request, name)

@@ -7,9 +7,18 @@ from django.http import HttpRequest
 from ninja import Schema
 from pydantic import Field
 
+from jobs.api.auth import actor
 from jobs.models import Event, Job, StepAttempt
 from jobs.services.reading.redaction import shown_spec
-from jobs.services.reading.wait_reasons import explain
+from jobs.services.reading.viewer import Viewer
+from jobs.services.reading.wait_reasons import WaitReason, for_jobs
+from jobs.states import WaitType
+
+
+def viewer_of(context: Any) -> Viewer:
+    """Who asks: the caller of the API, or what a command on the host gives as `viewer`."""
+    viewer: Viewer = context["viewer"] if "viewer" in context else actor(context["request"])
+    return viewer
 
 
 class JobOut(Schema):
@@ -107,7 +116,7 @@ class AttemptOut(Schema):
 class WaitingOut(Schema):
     """Why a job has not started."""
 
-    type: str
+    type: WaitType
     sentence: str
 
 
@@ -130,8 +139,8 @@ class JobDetail(JobOut):
         return [str(row.needs or f"workstream {row.needs_workstream}") for row in rows]
 
     @staticmethod
-    def resolve_waiting(job: Job) -> Any:
-        return explain(job)
+    def resolve_waiting(job: Job, context: Any) -> WaitReason | None:
+        return for_jobs([job], titles_for=viewer_of(context)).get(job.pk)
 
     @staticmethod
     def resolve_attempts(job: Job) -> Any:

@@ -3,108 +3,87 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.db.models import Count
 from django.http import HttpRequest
 from ninja import Body, Router, Schema
 from pydantic import Field, StringConstraints
 
 from adapters import registry
 from jobs.api.auth import OPERATE, READ, actor
-from jobs.api.responses import WHOLE, Order, answers
+from jobs.api.controls import LimitIn, PauseIn
+from jobs.api.responses import answers
 from jobs.errors import NotFound
-from jobs.models import Job, Node, ToolControl
 from jobs.services.operations import controls
-from jobs.states import ALIVE, CircuitState, JobStatus
+from jobs.services.reading.tool_status import Availability, ToolHealth, ToolStatus, find_tool, tool_statuses
+from jobs.states import CircuitState
 
 router = Router(tags=["tools"])
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-Reason = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
-Limit = Annotated[int, Field(strict=False, ge=0, le=10_000), WHOLE]
 
 
 class ToolOut(Schema):
     """One tool: what its adapter says, what operators set, what runs now."""
 
     name: str
+    health: ToolHealth = Field(description="one word for the tool")
+    availability: Availability = Field(description="whether a worker that is alive has its program")
     capabilities: list[str]
     executables: list[str]
     available_here: bool = Field(description="its program is on this web host")
-    path: str
-    available_on: list[str] = Field(description="worker hosts that have its program")
+    path: str = Field(description="of its program on this web host")
+    available_on: list[str] = Field(description="workers that are alive and have its program")
+    versions: dict[str, str] = Field(description="its version on each of these workers, where it is known")
     paused: bool
     paused_reason: str
-    limit: int | None
+    limit: int | None = Field(description="jobs at once, set by an operator or by the server; null: no limit")
     circuit: str = Field(examples=list(CircuitState.values))
     failures: int
     retry_at: datetime | None
     last_failure: str
-    running: int
-    queued: int
+    running: int = Field(description="jobs that you may see")
+    queued: int = Field(description="jobs that you may see")
+
+    @staticmethod
+    def resolve_capabilities(tool: ToolStatus) -> list[str]:
+        return list(tool.adapter.capabilities) if tool.adapter else []
+
+    @staticmethod
+    def resolve_executables(tool: ToolStatus) -> list[str]:
+        return list(tool.adapter.executables) if tool.adapter else []
+
+    @staticmethod
+    def resolve_available_here(tool: ToolStatus) -> bool:
+        return bool(_here(tool).get("available", True))
+
+    @staticmethod
+    def resolve_path(tool: ToolStatus) -> str:
+        return str(_here(tool).get("path", ""))
+
+
+def _here(tool: ToolStatus) -> dict[str, Any]:
+    return tool.adapter.get_tool_info() if tool.adapter else {"available": False}
 
 
 class ToolsOut(Schema):
     items: list[ToolOut]
 
 
-class PauseIn(Order):
-    reason: Reason = ""
-
-
-class LimitIn(Order):
-    limit: Limit | None = Field(description="jobs at once; null lifts the limit")
-
-
-def counted(statuses: Any, field: str) -> dict[str, int]:
-    rows = Job.objects.filter(status__in=statuses).order_by(field).values_list(field).annotate(Count("pk"))
-    return dict(rows)
-
-
-def all_tools() -> list[dict[str, Any]]:
-    controls_by_name = {row.name: row for row in ToolControl.objects.all()}
-    running, queued = counted(ALIVE, "tool"), counted([JobStatus.QUEUED], "tool")
-    nodes = list(Node.objects.filter(stopped_at=None))
-    found = []
-    for name, adapter in sorted(registry.adapters().items()):
-        info, control = adapter.get_tool_info(), controls_by_name.get(name) or ToolControl(name=name)
-        found.append(
-            {
-                "name": name,
-                "capabilities": list(info.get("capabilities", [])),
-                "running": running.get(name, 0),
-                "executables": list(info.get("executables", [])),
-                "available_here": bool(info.get("available", True)),
-                "path": str(info.get("path", "")),
-                "queued": queued.get(name, 0),
-                "available_on": [node.name for node in nodes if (node.tools.get(name) or {}).get("available")],
-                "paused": control.paused,
-                "paused_reason": control.paused_reason,
-                "limit": control.limit,
-                "circuit": control.circuit,
-                "failures": control.failures,
-                "retry_at": control.retry_at,
-                "last_failure": control.last_failure,
-            }
-        )
-    return found
-
-
-def one_tool(name: str) -> dict[str, Any]:
-    for tool in all_tools():
-        if tool["name"] == name:
-            return tool
-    raise NotFound(f"Unknown tool {name}; known tools: {', '.join(sorted(registry.adapters()))}.")
+def one_tool(request: HttpRequest, name: str) -> ToolStatus:
+    tool = find_tool(actor(request), name)
+    if tool is None:
+        raise NotFound(f"Unknown tool {name}; known tools: {', '.join(sorted(registry.adapters()))}.")
+    return tool
 
 
 @router.get("", auth=READ, operation_id="tools_list", summary="List tools", response=answers(ToolsOut))
 def list_tools(request: HttpRequest) -> Any:
-    """Every tool that an adapter is installed for."""
-    return {"items": all_tools()}
+    """Every tool that has an adapter, an unfinished job or a rule."""
+    return {"items": tool_statuses(actor(request))}
 
 
 @router.get("/{name}", auth=READ, operation_id="tools_get", summary="Get a tool", response=answers(ToolOut, 404))
 def get_tool(request: HttpRequest, name: Name) -> Any:
     """One tool, by its name."""
-    return one_tool(name)
+    return one_tool(request, name)
 
 
 @router.post(
@@ -115,10 +94,10 @@ def get_tool(request: HttpRequest, name: Name) -> Any:
     response=answers(ToolOut, 404, body=True),
 )
 def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) -> Any:
-    """Start no more of its jobs; what runs goes on."""
-    one_tool(name)
+    """Start no more of its jobs; running ones go on."""
+    one_tool(request, name)
     controls.pause_tool(name, by=actor(request).name, reason=order.reason if order else "")
-    return one_tool(name)
+    return one_tool(request, name)
 
 
 @router.post(
@@ -126,9 +105,9 @@ def pause(request: HttpRequest, name: Name, order: Body[PauseIn | None] = None) 
 )
 def resume(request: HttpRequest, name: Name) -> Any:
     """Start its jobs again."""
-    one_tool(name)
+    one_tool(request, name)
     controls.resume_tool(name, by=actor(request).name)
-    return one_tool(name)
+    return one_tool(request, name)
 
 
 @router.post(
@@ -140,9 +119,9 @@ def resume(request: HttpRequest, name: Name) -> Any:
 )
 def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     """Set how many of its jobs may run at once."""
-    one_tool(name)
+    one_tool(request, name)
     controls.limit_tool(name, order.limit, by=actor(request).name)
-    return one_tool(name)
+    return one_tool(request, name)
 
 
 @router.post(
@@ -153,10 +132,10 @@ def limit(request: HttpRequest, order: LimitIn, name: Name) -> Any:
     response=answers(ToolOut, 404),
 )
 def close_circuit(request: HttpRequest, name: Name) -> Any:
-    """Close its circuit breaker by hand."""
-    one_tool(name)
+    """Close its circuit breaker by hand: its jobs start again."""
+    one_tool(request, name)
     controls.close_circuit(name, by=actor(request).name)
-    return one_tool(name)
+    return one_tool(request, name)
 
 
 @router.post(
@@ -168,6 +147,6 @@ def close_circuit(request: HttpRequest, name: Name) -> Any:
 )
 def try_now(request: HttpRequest, name: Name) -> Any:
     """Let one trial start although its circuit is open."""
-    one_tool(name)
+    one_tool(request, name)
     controls.try_tool_now(name, by=actor(request).name)
-    return one_tool(name)
+    return one_tool(request, name)

@@ -7,13 +7,14 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
-from jobs import db
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.pagination import Page, PageQuery, page
 from jobs.api.responses import RowId, answers
 from jobs.errors import NotFound
-from jobs.models import Node, StepAttempt
+from jobs.models import Node
+from jobs.models.durations import elapsed_s
 from jobs.services.operations import controls
+from jobs.services.reading.worker_status import WorkerState, nodes_with_running, state_of
 
 router = Router(tags=["workers"])
 
@@ -27,8 +28,9 @@ class WorkerOut(Schema):
     pid: int
     version: str
     slots: int
-    running: int
+    running: int = Field(description="attempts that you may see")
     queues: list[str]
+    state: WorkerState
     draining: bool
     started_at: datetime
     heartbeat_at: datetime
@@ -37,22 +39,22 @@ class WorkerOut(Schema):
     tools: dict[str, Any] = Field(description="what each tool looks like on that host")
 
     @staticmethod
-    def resolve_running(node: Node) -> int:
-        return StepAttempt.objects.alive().filter(node=node.name).count()
+    def resolve_state(node: Node) -> WorkerState:
+        return state_of(node, busy=node.running > 0)
 
     @staticmethod
     def resolve_heartbeat_age_s(node: Node) -> float:
-        return round(max(0.0, (db.now() - node.heartbeat_at).total_seconds()), 1)
+        return round(elapsed_s(node.heartbeat_at), 1)
 
 
 @router.get("", auth=READ, operation_id="workers_list", summary="List workers", response=answers(Page[WorkerOut]))
 def list_workers(request: HttpRequest, query: Query[PageQuery]) -> Any:
-    """Worker hosts, those that have stopped too."""
-    return page(request, Node.objects.all(), WorkerOut, query)
+    """Worker hosts, also those that have stopped or are lost."""
+    return page(request, nodes_with_running(actor(request)), WorkerOut, query)
 
 
-def _found(row_id: int) -> Node:
-    node = Node.objects.filter(pk=row_id).first()
+def _found(request: HttpRequest, row_id: int) -> Node:
+    node = nodes_with_running(actor(request)).filter(pk=row_id).first()
     if node is None:
         raise NotFound(f"Worker {row_id} not found.")
     return node
@@ -63,7 +65,7 @@ def _found(row_id: int) -> Node:
 )
 def get_worker(request: HttpRequest, worker_id: RowId) -> Node:
     """One worker host, by its number."""
-    return _found(worker_id)
+    return _found(request, worker_id)
 
 
 @router.post(
@@ -75,7 +77,7 @@ def get_worker(request: HttpRequest, worker_id: RowId) -> Node:
 )
 def drain(request: HttpRequest, worker_id: RowId) -> Node:
     """Finish what it runs and claim nothing more."""
-    return controls.drain_node(_found(worker_id), by=actor(request).name)
+    return controls.drain_node(_found(request, worker_id), by=actor(request).name)
 
 
 @router.post(
@@ -87,7 +89,7 @@ def drain(request: HttpRequest, worker_id: RowId) -> Node:
 )
 def resume(request: HttpRequest, worker_id: RowId) -> Node:
     """Claim jobs again."""
-    return controls.drain_node(_found(worker_id), by=actor(request).name, draining=False)
+    return controls.drain_node(_found(request, worker_id), by=actor(request).name, draining=False)
 
 
 @router.delete(
@@ -98,6 +100,6 @@ def resume(request: HttpRequest, worker_id: RowId) -> Node:
     response=answers(None, 404, 409, status=204),
 )
 def forget(request: HttpRequest, worker_id: RowId) -> Status[None]:
-    """Delete the row of a worker that has stopped."""
-    controls.forget_node(_found(worker_id), by=actor(request).name)
+    """Delete the row of a worker that has stopped or is lost."""
+    controls.forget_node(_found(request, worker_id), by=actor(request).name)
     return Status(204, None)

@@ -1,7 +1,11 @@
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+SOON = timedelta(days=14)
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -32,6 +36,10 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"
+
+    @property
+    def expires_soon(self) -> bool:
+        return self.expires_at is not None and self.expires_at < timezone.now() + SOON
 
     @property
     def state(self) -> str:

@@ -5,7 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from jobs.states import ALIVE, FINAL, JobStatus, Priority
+from jobs.models.durations import elapsed_s
+from jobs.states import ALIVE, FINAL, SETTLED, JobStatus, Priority
 
 if TYPE_CHECKING:
     from jobs.models.step_attempt import StepAttempt
@@ -119,9 +120,9 @@ class Job(models.Model):
             models.Index(name="job_claim", fields=["status", "claim_order", "id"]),
             # Limits are counted from the jobs that hold processes.
             models.Index(name="job_alive", fields=["tool", "repo_key"], condition=Q(status__in=ALIVE)),
-            # Upkeep promotes delayed jobs.
+            # Maintenance queues delayed jobs.
             models.Index(name="job_delayed", fields=["not_before"], condition=Q(status=JobStatus.RETRYING)),
-            # Upkeep ends what waited too long in its queue.
+            # Maintenance ends what waited too long in its queue.
             models.Index(name="job_expiring", fields=["expires_at"], condition=Q(expires_at__isnull=False)),
             models.Index(name="job_unfinished", fields=["id"], condition=~Q(status__in=FINAL)),
             models.Index(name="job_by_status", fields=["status", "-id"]),
@@ -142,6 +143,16 @@ class Job(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more happens by itself: the job has ended, or asks for a person."""
+        return self.status in SETTLED
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from its first start, or from its submission if it never started, to its end. None before that."""
+        return elapsed_s(self.started_at or self.created_at, self.finished_at) if self.finished_at else None
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -2,12 +2,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs.states import RunStatus
+from jobs.models.durations import elapsed_s
+from jobs.states import ACTIVE_RUNS, RunStatus
 
 
 class RunQuerySet(models.QuerySet["Run"]):
     def active(self) -> "RunQuerySet":
-        return self.filter(status__in=(RunStatus.PENDING, RunStatus.RUNNING))
+        return self.filter(status__in=ACTIVE_RUNS)
 
 
 class Run(models.Model):
@@ -35,9 +36,18 @@ class Run(models.Model):
             models.Index(
                 name="run_active",
                 fields=["-id"],
-                condition=Q(status__in=(RunStatus.PENDING, RunStatus.RUNNING)),
+                condition=Q(status__in=ACTIVE_RUNS),
             ),
         ]
 
     def __str__(self) -> str:
         return self.run_id
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE_RUNS
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from its start to its end, or until now. None before the start."""
+        return elapsed_s(self.started_at, self.completed_at) if self.started_at else None

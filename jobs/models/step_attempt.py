@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from jobs.models.durations import measured_s
 from jobs.states import ATTEMPT_FINAL, AttemptStatus
 
 
@@ -84,7 +85,7 @@ class StepAttempt(models.Model):
         indexes = [
             # "List all jobs for run", newest first, as in the Quick Reference.
             models.Index(name="attempt_by_run", fields=["run", "-started_at"]),
-            # Upkeep looks at what is alive.
+            # Maintenance looks after what is alive.
             models.Index(name="attempt_alive", fields=["host"], condition=Q(status=AttemptStatus.RUNNING)),
             # The days on which a kind of error was seen.
             models.Index(name="attempt_by_error", fields=["error", "completed_at"], condition=Q(error__isnull=False)),
@@ -104,4 +105,6 @@ class StepAttempt(models.Model):
 
     @property
     def duration_s(self) -> float:
-        return ((self.completed_at or timezone.now()) - self.started_at).total_seconds()
+        """Seconds until its end, or until now."""
+        measured = self.result_json.get("duration_s") if self.is_final else None
+        return measured_s(measured, self.started_at, self.completed_at)

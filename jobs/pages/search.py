@@ -8,7 +8,9 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from jobs.access import Actor
+from jobs.pages.shared.addresses import jobs_url
 from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.states import FAILURES, JobStatus
 
 EACH = 6
 PLACES = (
@@ -23,7 +25,7 @@ PLACES = (
 
 
 def find(actor: Actor, question: str) -> dict[str, Any]:
-    """The best few of each kind. `#` limits to ids, which an index answers at any size."""
+    """The best few of each type. `#` limits to ids, which an index answers at any size."""
     ids_only, text = question.startswith("#"), question.lstrip("#").strip()
     if not text:
         return {}
@@ -37,19 +39,18 @@ def find(actor: Actor, question: str) -> dict[str, Any]:
     )
     streams = actor.workstreams().filter(Q(ws_id__icontains=text) | Q(title__icontains=text))
     found["streams"] = list(streams.select_related("run").order_by("-pk")[:EACH])
-    kinds = actor.errors().filter(Q(message__icontains=text) | Q(signature__startswith=text))
-    found["errors"] = list(kinds.order_by("-last_seen_at")[:EACH])
+    groups = actor.errors().filter(Q(message__icontains=text) | Q(signature__startswith=text))
+    found["errors"] = list(groups.order_by("-last_seen_at")[:EACH])
     return found
 
 
 def actions(actor: Actor, text: str) -> list[tuple[str, str, str, str]]:
     """(label, address, glyph, key) of what can be done from anywhere."""
-    jobs = reverse("jobs")
     listed = [
         ("Submit a job", reverse("job-new"), "plus", "c"),
         ("Paste job JSON", reverse("job-new-json"), "file", ""),
-        ("My failed jobs", f"{jobs}?status=failed&status=timeout&submitter=me", "retrying", ""),
-        ("Jobs waiting for review", f"{jobs}?status=review", "review", ""),
+        ("My failed jobs", jobs_url(FAILURES, submitter="me"), "retrying", ""),
+        ("Jobs waiting for review", jobs_url([JobStatus.REVIEW]), "review", ""),
         ("Keyboard shortcuts", reverse("keys"), "info", "?"),
     ]
     if not actor.may("submit"):

@@ -7,7 +7,7 @@ from jobs.pages import search
 from jobs.pages.account import settings_pages, sign_in
 from jobs.pages.jobs import bulk_actions, job_actions, job_detail, job_list, saved_views
 from jobs.pages.logs import live_log, log_viewer
-from jobs.pages.operations import capacity, error_groups, events, overview
+from jobs.pages.operations import error_groups, events, overview, queues, tools, workers
 from jobs.pages.runs import runs
 from jobs.pages.submit import form, job_templates, json_editor
 
@@ -49,15 +49,15 @@ urlpatterns = [
     path("errors/bulk", error_groups.bulk, name="errors-bulk"),
     path("errors/<str:signature>", error_groups.error, name="error"),
     path("errors/<str:signature>/<slug:verb>", error_groups.act, name="error-act"),
-    path("tools", capacity.tools, name="tools"),
-    path("-/tools", capacity.tools_part, name="tools-part"),
-    path("tools/<slug:name>", capacity.tool, name="tool"),
-    path("tools/<slug:name>/<slug:verb>", capacity.tool_act, name="tool-act"),
-    path("workers", capacity.workers, name="workers"),
-    path("-/workers", capacity.workers_part, name="workers-part"),
-    path("workers/<path:name>/<slug:verb>", capacity.worker_act, name="worker-act"),
-    path("queues/<str:name>", capacity.queue, name="queue"),
-    path("queues/<str:name>/<slug:verb>", capacity.queue_act, name="queue-act"),
+    path("tools", tools.tools, name="tools"),
+    path("-/tools", tools.tools_part, name="tools-part"),
+    path("tools/<slug:name>", tools.tool, name="tool"),
+    path("tools/<slug:name>/<slug:verb>", tools.tool_act, name="tool-act"),
+    path("workers", workers.workers, name="workers"),
+    path("-/workers", workers.workers_part, name="workers-part"),
+    path("workers/<path:name>/<slug:verb>", workers.worker_act, name="worker-act"),
+    path("queues/<str:name>", queues.queue, name="queue"),
+    path("queues/<str:name>/<slug:verb>", queues.queue_act, name="queue-act"),
     path("events", events.events, name="events"),
     path("events.ndjson", events.export, name="events-export"),
     path("-/events/fresh", events.fresh, name="events-fresh"),

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -18,9 +19,9 @@ from jobs.queue.slots import startable
 
 log = logging.getLogger("engine.broker")
 RUN_NEXT = "jobs.services.execution.execute.run_next"  # by dotted name: the queue stands below the services; a test resolves it
-TICK = "jobs.services.maintenance.upkeep.tick"
+MONITOR = "jobs.services.maintenance.monitor.NodeMonitor"
 TOKEN_S = 0.25  # a token that nobody took within this time is made anew
-AGENT = "ENGINE_AGENT"  # set by our cluster command, whose main process ticks
+AGENT = "ENGINE_AGENT"  # set by our cluster command, whose main process owns the monitor
 
 
 def token() -> str:
@@ -53,6 +54,7 @@ class EngineBroker(ORM):  # type: ignore[misc]
         self._listener_pid = 0
         self._issued: list[float] = []
         self._ticked_at = 0.0
+        self._tick_monitor: Callable[[], None] | None = None
 
     def dequeue(self) -> list[tuple[int | None, str]] | None:
         try:
@@ -86,7 +88,9 @@ class EngineBroker(ORM):  # type: ignore[misc]
         return self._listener
 
     def _tick(self) -> None:
-        """Under the stock command nobody else does the upkeep."""
+        """Under the stock command no other process watches the node."""
         if AGENT not in os.environ and time.monotonic() - self._ticked_at >= 1:
             self._ticked_at = time.monotonic()
-            import_string(TICK)()
+            # Made here, in the process that ticks: the broker itself is made before the fork.
+            self._tick_monitor = self._tick_monitor or import_string(MONITOR)().tick
+            self._tick_monitor()

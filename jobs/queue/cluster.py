@@ -79,7 +79,7 @@ class EngineCluster:
             log.warning("the database is away: %s", fault)
             db.connection().close()
         except Exception:
-            log.exception("the node's upkeep failed; it is tried again in a second")
+            log.exception("the node's maintenance failed; it is tried again in a second")
 
     def _watch_pool(self) -> None:
         """The only check that sees a pool which looks alive and takes nothing."""

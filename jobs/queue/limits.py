@@ -10,7 +10,7 @@ from django.db.models import Q
 from jobs import db
 from jobs.models import Job, QueueControl, ToolControl
 from jobs.models.job import JobQuerySet
-from jobs.states import CircuitState
+from jobs.states import CircuitState, WaitType
 
 
 @dataclass
@@ -36,23 +36,20 @@ class Limits:
         limits._close_tools(tools)
         for control in QueueControl.objects.all():
             if control.paused:
-                limits.closed_queues[control.name] = f"queue {control.name} is paused"
+                limits.closed_queues[control.name] = _paused(f"queue {control.name}", control)
             elif control.limit is not None and queues[control.name] >= control.limit:
-                limits.closed_queues[control.name] = f"queue {control.name} is using all {control.limit} of its slots"
+                limits.closed_queues[control.name] = _full(f"queue {control.name}", control.limit)
         return limits
 
     def _close_tools(self, running: Counter[str]) -> None:
-        bounds: dict[str, int] = dict(settings.ENGINE_TOOL_LIMITS)
-        now = db.now()
-        for control in ToolControl.objects.all():
-            if control.limit is not None:
-                bounds[control.name] = control.limit
-            if sentence := _shut(control, running[control.name], now):
-                self.closed_tools[control.name] = sentence
-        for tool, bound in bounds.items():
-            if running[tool] >= bound:
-                slots = "its only slot" if bound == 1 else f"all {bound} of its slots"
-                self.closed_tools.setdefault(tool, f"{tool} is using {slots}")
+        controls, now = {control.name: control for control in ToolControl.objects.all()}, db.now()
+        for tool in {*controls, *settings.ENGINE_TOOL_LIMITS}:
+            control = controls.get(tool)
+            limit = limit_of(tool, control)
+            if control and (sentence := _shut(control, running[tool], now)):
+                self.closed_tools[tool] = sentence
+            elif limit is not None and running[tool] >= limit:
+                self.closed_tools[tool] = _full(tool, limit)
 
     def apply(self, jobs: JobQuerySet) -> JobQuerySet:
         """Only the jobs that may start now."""
@@ -66,22 +63,40 @@ class Limits:
             jobs = jobs.exclude(full)
         return jobs
 
-    def why_not(self, job: Job) -> tuple[str, str] | None:
-        """(type, sentence) of the limit that keeps `job` back, or None."""
+    def why_not(self, job: Job) -> tuple[WaitType, str] | None:
+        """Which limit keeps `job` back, as a type and half a sentence; or None."""
         if job.queue in self.closed_queues:
-            return "queue", self.closed_queues[job.queue]
+            return WaitType.QUEUE, self.closed_queues[job.queue]
         if job.tool in self.closed_tools:
-            return "tool", self.closed_tools[job.tool]
+            return WaitType.TOOL, self.closed_tools[job.tool]
         if job.exclusive and job.repo_key in self.writers:
-            return "repository", f"{self.writers[job.repo_key]} is writing in the same working tree"
+            return WaitType.REPOSITORY, f"{self.writers[job.repo_key]} is writing in the same working tree"
         if job.concurrency_key and self.keys[job.concurrency_key] >= job.concurrency_limit:
-            return "concurrency_key", f"{job.concurrency_key} is in use"
+            return WaitType.CONCURRENCY_KEY, f"{job.concurrency_key} is in use"
         return None
+
+
+def limit_of(tool: str, control: ToolControl | None) -> int | None:
+    """Jobs of a tool at once: what an operator set, else what the settings say; None for no limit."""
+    if control is not None and control.limit is not None:
+        return int(control.limit)
+    limits: dict[str, int] = settings.ENGINE_TOOL_LIMITS
+    return limits.get(tool)
+
+
+def _full(name: str, limit: int) -> str:
+    if limit == 0:
+        return f"the limit of {name} is 0"
+    return f"{name} is using {'its only slot' if limit == 1 else f'all {limit} of its slots'}"
+
+
+def _paused(name: str, control: QueueControl | ToolControl) -> str:
+    return f"{name} is paused{f': {control.paused_reason.rstrip(".")}' if control.paused_reason else ''}"
 
 
 def _shut(control: ToolControl, running: int, now: datetime) -> str:
     if control.paused:
-        return f"{control.name} is paused"
+        return _paused(control.name, control)
     if control.circuit == CircuitState.OPEN and (control.retry_at is None or control.retry_at > now):
         return f"the circuit of {control.name} is open"
     if control.circuit != CircuitState.CLOSED and running:

@@ -19,15 +19,15 @@ from jobs.services.core.private_queue import private_queue
 from jobs.services.core.transitions import move
 from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.execution.execute import discard_shims, execute
-from jobs.services.maintenance import upkeep
+from jobs.services.maintenance.monitor import NodeMonitor
 from jobs.services.operations import job_actions
-from jobs.services.reading.wait_reasons import explain
+from jobs.services.reading.viewer import UNRESTRICTED
+from jobs.services.reading.wait_reasons import for_jobs
 from jobs.services.submission.submit import ENGINE, Submitter, submit
-from jobs.states import FINAL, JobStatus
+from jobs.states import JobStatus, WaitType
 
-STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
-LONGEST_NAP_S = 0.2
-LOOK_S = 1.0
+POLL_S = 0.2
+RESCUE_INTERVAL_S = 1.0
 
 
 def run_here(
@@ -54,10 +54,10 @@ def run_here(
 def _work(
     job: Job, claimant: Claimant, on_output: Callable[[bytes], None] | None, on_wait: Callable[[str], None] | None
 ) -> None:
-    said, looked_at = "", 0.0
+    reported, rescued_at, monitor = "", 0.0, NodeMonitor()
     while True:
         job.refresh_from_db()
-        if job.status in STOPS:
+        if job.is_settled:
             return
         attempt = claim_next(claimant)
         if attempt is not None:
@@ -66,22 +66,22 @@ def _work(
         if job.status == JobStatus.RETRYING and job.not_before and job.not_before <= db.now():
             _promote(job)
             continue
-        if time.monotonic() - looked_at >= LOOK_S:
-            # Where no cluster runs, nobody else ends what a killed run left in this one's way.
-            looked_at = time.monotonic()
-            upkeep.look_after_attempts()
-        waiting = explain(job)
-        if waiting and waiting.type != "no_worker" and on_wait and waiting.sentence != said:
-            said = waiting.sentence
-            on_wait(said)
-        time.sleep(LONGEST_NAP_S)
+        if time.monotonic() - rescued_at >= RESCUE_INTERVAL_S:
+            # Where no cluster runs, no other process ends what a killed run left in the way of this one.
+            rescued_at = time.monotonic()
+            monitor.look_after_attempts()
+        waiting = for_jobs([job], titles_for=UNRESTRICTED).get(job.pk)
+        if waiting and waiting.type != WaitType.TURN and on_wait and waiting.sentence != reported:
+            reported = waiting.sentence
+            on_wait(reported)
+        time.sleep(POLL_S)
 
 
 def _promote(job: Job) -> None:
     try:
         move(job, JobStatus.QUEUED)
     except Refused:
-        pass  # a node's upkeep was faster
+        pass  # another process was faster
 
 
 @contextmanager

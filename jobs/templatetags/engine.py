@@ -10,13 +10,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.access import NEEDS
-from jobs.pages.shared import counting, labels
+from jobs.pages.shared import charts, counting, labels
 
 register = template.Library()
 register.filter("duration", labels.duration)
 register.filter("size", labels.size)
 register.filter("counted", labels.counted)
 register.filter("bounded", counting.shown)
+register.filter("slots", charts.slot_marks)
 
 
 @register.simple_tag

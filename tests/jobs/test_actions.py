@@ -13,7 +13,6 @@ from jobs.models import Event, Job, Node, ToolControl
 from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.operations import controls, job_actions
 from jobs.services.outcome.settle import settle
-from jobs.services.reading.wait_reasons import explain
 from jobs.states import FINAL, AttemptStatus, CircuitState, JobStatus
 from tests.factories import make_attempt, make_document, make_job, make_workstream
 
@@ -134,40 +133,6 @@ def test_a_quarantined_job_can_be_closed() -> None:
     job_actions.close(job, by="mara")
     job.refresh_from_db()
     assert job.status == "failed"
-
-
-# --- Why is it waiting ------------------------------------------------------------------------------------------------
-def waits(job: Job) -> str:
-    job.refresh_from_db()
-    found = explain(job)
-    assert found is not None
-    return f"{found.type}: {found.sentence}"
-
-
-def test_every_reason_to_wait_has_a_type_and_a_sentence() -> None:
-    Node.objects.create(name="n", host="n", pid=1, pid_started=1, queues=["default"], slots=1)
-    assert waits(make_job()) == "turn: It is next when a slot is free."
-    assert waits(make_job(queue="gpu")) == "no_worker: No worker takes jobs from queue gpu."
-    later = timezone.now().replace(hour=12, minute=5, second=7) + timedelta(days=1)
-    assert waits(make_job(status=JobStatus.RETRYING, not_before=later)).startswith(
-        "delay: Its next attempt starts at 12:05:07"
-    )
-    holder = make_job(status=JobStatus.RUNNING, repo_key="/srv/app", concurrency_key="gpu")
-    assert (
-        waits(make_job(repo_key="/srv/app"))
-        == f"repository: It waits: {holder.job_id} is writing in the same working tree."
-    )
-    assert waits(make_job(concurrency_key="gpu")) == "concurrency_key: It waits: gpu is in use."
-    controls.limit_tool("codex", 0, by="mara")
-    assert waits(make_job(tool="codex")) == "tool: It waits: codex is using all 0 of its slots."
-    controls.pause_tool("codex", by="mara")
-    assert waits(make_job(tool="codex")) == "tool: It waits: codex is paused."
-    controls.trip_circuit("gemini", by="mara")
-    assert waits(make_job(tool="gemini")) == "tool: It waits: the circuit of gemini is open."
-    controls.pause_queue("default", by="mara")
-    assert waits(make_job()) == "queue: It waits: queue default is paused."
-    held = make_job(status=JobStatus.WAITING, on_hold=True)
-    assert waits(held) == "hold: It is held."
 
 
 # --- The circuit breaker ----------------------------------------------------------------------------------------------

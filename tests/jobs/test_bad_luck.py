@@ -24,7 +24,8 @@ from jobs.services.accounts import secrets
 from jobs.services.execution import attempts, supervise
 from jobs.services.execution import execute as executing
 from jobs.services.execution.execute import discard_shims, execute
-from jobs.services.maintenance import upkeep
+from jobs.services.maintenance.monitor import NodeMonitor
+from jobs.services.maintenance.rescue import rescue
 from jobs.services.operations import job_actions
 from jobs.services.outcome import external_runs
 from jobs.services.outcome import settle as settling
@@ -93,7 +94,7 @@ def test_a_reset_time_beyond_all_sense_parks_for_a_month_at_most(tmp_path: Path,
         assert (job.not_before - db.now()).days <= 31
 
 
-def test_an_attempt_that_cannot_be_recorded_stops_no_other_upkeep(
+def test_an_attempt_that_cannot_be_recorded_stops_no_other_maintenance(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     submit(document(tmp_path, []))
@@ -105,8 +106,7 @@ def test_an_attempt_that_cannot_be_recorded_stops_no_other_upkeep(
         raise TypeError("a defect")
 
     monkeypatch.setattr(settling, "decide", fails)
-    monkeypatch.setattr(upkeep, "UNSEEN_S", 0.0)
-    upkeep.tick()
+    NodeMonitor(shim_start_s=0).tick()
     late.refresh_from_db()
     attempt.refresh_from_db()
     assert late.status == "queued"
@@ -117,7 +117,7 @@ def test_an_attempt_that_cannot_be_recorded_stops_no_other_upkeep(
 def test_a_worker_that_slept_through_its_lease_starts_nothing(tmp_path: Path) -> None:
     submit(document(tmp_path, ["-c", "open('ran', 'w')"]))
     attempt = claim()
-    upkeep.rescue(StepAttempt.objects.get(pk=attempt.pk), "its worker was silent")
+    rescue(StepAttempt.objects.get(pk=attempt.pk), "its worker was silent")
     execute(attempt)
     assert not (tmp_path / "ran").exists()
     attempt.refresh_from_db()
@@ -164,7 +164,7 @@ def test_a_job_that_a_program_runs_can_be_cancelled(tmp_path: Path) -> None:
 
 def test_a_lost_run_of_a_program_is_not_queued_where_nobody_serves() -> None:
     attempt = external_runs.mark_running(make_document())
-    upkeep.rescue(attempt, "marked")
+    rescue(attempt, "marked")
     attempt.refresh_from_db()
     assert attempt.job.status == "quarantined"
 

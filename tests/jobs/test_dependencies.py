@@ -44,7 +44,7 @@ def test_a_failed_parent_blocks_its_children_down_the_line() -> None:
     a, b, c = submit_all([document("a"), document("b", "a"), document("c", "b")])
     end(a, JobStatus.FAILED)
     assert (status(b), status(c)) == ("blocked", "blocked")
-    assert b.summary == "Blocked: a ended as failed."
+    assert b.summary == c.summary == "Blocked: a ended as failed.", "both name the job that failed"
 
 
 def test_hold_keeps_the_child_until_a_person_lets_it_go() -> None:

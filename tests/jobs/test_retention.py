@@ -69,7 +69,7 @@ def test_a_log_directory_outside_the_data_directory_is_never_removed(data_dir: P
 def test_at_most_so_many_go_at_once(data_dir: Path) -> None:
     for _ in range(3):
         old_job()
-    assert prune(90, most=2).jobs == 2
+    assert prune(90, max_jobs=2).jobs == 2
     assert Job.objects.count() == 1
 
 

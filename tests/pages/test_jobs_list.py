@@ -36,13 +36,13 @@ def test_an_empty_list_says_what_a_job_is_and_offers_one(admin):
 
 
 def test_a_row_says_why_its_job_waits(admin):
-    first = make_job(JobStatus.RUNNING, title="Build the thing")
+    first = make_job(JobStatus.RUNNING, job_id="job-first")
     child = make_job(JobStatus.WAITING, unmet_dependencies=1)
     Dependency.objects.create(job=child, needs=first)
     make_job(JobStatus.QUEUED)
     page = admin.get("/jobs").content.decode()
-    assert "waits for Build the thing" in page
-    assert "no worker takes queue default" in page
+    assert "Waits for job-first" in page
+    assert "No worker takes jobs from queue default" in page
 
 
 def test_filters_stand_in_the_address_and_repeat_for_or(admin):

@@ -258,7 +258,8 @@ def test_the_board_puts_each_workstream_in_its_lane(admin):
         "quarantined": "review",
         "completed": "completed",
         "failed": "failed",
-        "blocked": "failed",
+        "blocked": "blocked",
+        "cancelled": "cancelled",
         "queued": "waiting",
     }
     for status in lanes:

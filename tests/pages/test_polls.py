@@ -24,7 +24,12 @@ POLLS = [
     "/-/events/fresh?newest=1",
 ]
 
-MORE = {"/-/runs/run-1/timeline": 7, "/-/tools": 7, "/-/workers": 7}  # every 4, 15 and 5 s
+MORE = {  # every 4, 15, 5 and 5 s
+    "/-/runs/run-1/timeline": 7,
+    "/-/tools": 7,
+    "/-/workers": 7,
+    "/-/overview/queue": 5,  # loads, rules, and which workers have the tools
+}
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Node
-from tests.factories import make_job
+from tests.factories import make_attempt, make_job
 
 pytestmark = pytest.mark.django_db
 
@@ -54,3 +54,17 @@ def test_a_job_that_waits_for_a_limit_is_no_fault(client: Client) -> None:
     make_job(status="running", repo_key="/srv/app")
     make_job(repo_key="/srv/app", queued_at=timezone.now() - timedelta(hours=1))
     assert client.get("/healthz/workers").status_code == 200
+
+
+def test_a_draining_worker_lends_no_slots(client: Client) -> None:
+    node(draining=True)
+    make_job(queued_at=timezone.now() - timedelta(hours=1))
+    answer = client.get("/healthz/workers")
+    assert (answer.status_code, answer.json()["free_slots"]) == (200, 0)
+
+
+def test_slots_are_counted_from_the_workers_own_attempts(client: Client) -> None:
+    node()
+    for _ in range(2):
+        make_attempt(make_job(status="running"), "running", node="a command in the foreground")
+    assert client.get("/healthz/workers").json()["free_slots"] == 2

@@ -31,7 +31,6 @@ TABS = (
     ("about", "About"),
 )
 LIVES = {"90": "In 90 days", "30": "In 30 days", "365": "In a year", "": "Never"}
-SOON = timedelta(days=14)
 
 
 @page()
@@ -90,8 +89,6 @@ def about() -> list[tuple[str, str]]:
 
 def _tokens(request: Visit, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
     rows = list(ApiToken.objects.filter(user=request.actor.user, revoked_at=None)[:100])
-    for row in rows:
-        row.soon = row.expires_at is not None and row.expires_at < db.now() + SOON  # type: ignore[attr-defined]
     scopes = [scope for scope in TOKEN_SCOPES if request.actor.may(scope)]
     return render(
         request,

@@ -7,18 +7,19 @@ from django.http import QueryDict
 
 from jobs.models.job import JobQuerySet
 from jobs.services.reading.job_filter import JobFilter
-from jobs.states import JobStatus
+from jobs.states import ALIVE, FAILURES, JobStatus
 
 _S = JobStatus
 # The tabs, in the order of a job's life; a tab may stand for several states.
 TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Running", (_S.RUNNING, _S.CANCELLING)),
+    ("Running", ALIVE),
     ("Queued", (_S.QUEUED,)),
     ("Waiting", (_S.WAITING,)),
     ("Retrying", (_S.RETRYING,)),
     ("Review", (_S.REVIEW,)),
     ("Quarantined", (_S.QUARANTINED,)),
-    ("Failed", (_S.FAILED, _S.TIMEOUT, _S.REJECTED, _S.BLOCKED)),
+    ("Failed", FAILURES),
+    ("Blocked", (_S.BLOCKED,)),
     ("Completed", (_S.COMPLETED,)),
     ("Cancelled", (_S.CANCELLED,)),
 )

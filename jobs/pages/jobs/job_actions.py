@@ -72,5 +72,5 @@ def _refused(request: Visit, job: Job, refusal: Refused) -> HttpResponse:
         answer = render_head(request, fresh, attempts, status=refusal.status)
         answer.content += toast(refusal.message, bad=True).encode()
         return answer
-    context = head_of(request, fresh, attempts, "summary") | summary_of(fresh, attempts)
+    context = head_of(request, fresh, attempts, "summary") | summary_of(request, fresh, attempts)
     return render(request, "jobs/job.html", context | {"refusal": refusal.message}, status=refusal.status)

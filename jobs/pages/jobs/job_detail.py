@@ -14,15 +14,14 @@ from django_htmx.http import ptag
 
 from jobs import db
 from jobs.models import Dependency, Event, Job, StepAttempt
-from jobs.pages.jobs import wait_reasons
 from jobs.pages.jobs.action_table import PRIMARY, allowed
 from jobs.pages.jobs.attempt_chart import draw, working_time
-from jobs.pages.jobs.job_list import took_s
 from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
 from jobs.services.reading.logs import open_log
+from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import ALIVE, AttemptStatus, JobStatus
 
 TAIL_LINES = 12
@@ -66,7 +65,6 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
         "primary": primary if any(v.name == primary for v in verbs) else "",
         "gantt": draw(job, attempts, db.now(), fold=request.GET.get("attempts") != "all"),
         "worked_s": working_time(attempts).total_seconds(),
-        "took_s": took_s(job),
         "latest": attempts[-1] if attempts else None,
         "picked": picked,
         "before": attempts[at - 1] if at else None,
@@ -83,19 +81,21 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
 def summary(request: Visit, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
-    return render(request, "jobs/job.html", head_of(request, job, attempts, "summary") | summary_of(job, attempts))
+    return render(
+        request, "jobs/job.html", head_of(request, job, attempts, "summary") | summary_of(request, job, attempts)
+    )
 
 
-def summary_of(job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
+def summary_of(request: Visit, job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
     latest = attempts[-1] if attempts else None
     bad = _cards([attempt for attempt in attempts if attempt.status in UNHAPPY])
-    waiting = job.status in (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RETRYING)
+    waiting = for_jobs([job], titles_for=request.actor).get(job.pk)
     needs = Dependency.objects.filter(job=job).select_related("needs", "needs_workstream")[:20]
     wanted_by = Dependency.objects.filter(needs=job).select_related("job")[:20]
     metadata = job.metadata
     return {
         "latest": latest,
-        "why": wait_reasons.tell([job]).get(job.pk, "") if waiting else "",
+        "why": waiting.sentence.rstrip(".") if waiting else "",
         "tail": _tail(job, latest),
         "cards": bad[:3],
         "needs": needs,
@@ -159,7 +159,7 @@ def render_head(request: Visit, job: Job, attempts: Sequence[StepAttempt], statu
     tab = request.GET.get("tab") or request.POST.get("tab", "summary")
     context = head_of(request, job, attempts, tab if tab in TABS else "summary")
     if tab == "summary":
-        context |= summary_of(job, attempts)
+        context |= summary_of(request, job, attempts)
     return render(request, "jobs/_head_poll.html", context, status=status)
 
 

@@ -15,18 +15,21 @@ from adapters import registry
 from jobs.access import Actor
 from jobs.models import Job
 from jobs.models.job import JobQuerySet
-from jobs.pages.jobs import saved_views, wait_reasons
+from jobs.pages.jobs import saved_views
 from jobs.pages.jobs.filters import LABELS, SINCE, TABS, Filters
 from jobs.pages.shared import context_processors
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.shared.policy_labels import most_attempts
+from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import FINAL
 
 LIVE_CAP = 20_000  # jobs that are looked at to count a state which empties itself
 PAGE = 50
 NEW_CAP = 99
 UNCOUNTED = ("Completed", "Cancelled")
+ENDED = ("Failed", "Blocked")  # counted while no filter is applied
+HIDDEN_WHEN_EMPTY = ("Quarantined", "Blocked")
 
 
 def rows_of(jobs: JobQuerySet) -> JobQuerySet:
@@ -60,16 +63,12 @@ def _page(request: Visit, filters: Filters) -> dict[str, Any]:
 
 def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
     rows = list(jobs)
-    told = wait_reasons.tell(rows)
+    reasons = for_jobs(rows)
     for job in rows:
-        job.why = told.get(job.pk, "")  # type: ignore[attr-defined]
+        reason = reasons.get(job.pk)
+        job.why = (reason.sentence if reason else job.summary).rstrip(".")  # type: ignore[attr-defined]
         job.most = most_attempts(getattr(job, "retry_policy", None))  # type: ignore[attr-defined]
-        job.took_s = took_s(job)  # type: ignore[attr-defined]
     return rows
-
-
-def took_s(job: Job) -> float | None:
-    return (job.finished_at - (job.started_at or job.created_at)).total_seconds() if job.finished_at else None
 
 
 def _keyset(jobs: JobQuerySet, params: QueryDict, *, oldest: bool) -> tuple[list[Job], int | None, int | None]:
@@ -99,13 +98,13 @@ def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
     base = filters.without("status").apply(jobs_of(request.actor))
     wanted: dict[str, Any] = context_processors.wanted(request.actor)  # one query for these and the tabs
     for name, states in TABS:
-        if name not in ("Failed", *UNCOUNTED):
+        if name not in (*ENDED, *UNCOUNTED):
             few = Job.objects.filter(status__in=states).order_by().values("pk")[:LIVE_CAP]
             wanted[name] = base.filter(pk__in=few)
     if not filters.q:
         wanted["All"] = base
     if not filters.applied:  # else it would read all that the filter lets through
-        wanted["Failed"] = base.filter(status__in=dict(TABS)["Failed"])
+        wanted |= {name: base.filter(status__in=dict(TABS)[name]) for name in ENDED}
     counts, current = count_all(wanted), filters.tab()
     request.counted = counts
     tabs: list[dict[str, Any]] = [{"name": "All", "states": None, "count": "", "current": current == "All"}]
@@ -113,7 +112,8 @@ def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
     for tab in tabs:
         number = counts.get(str(tab["name"]))
         tab["count"] = "" if number is None else shown(number)
-    return [tab for tab in tabs if tab["name"] != "Quarantined" or counts.get("Quarantined") or tab["current"]]
+    empty = [name for name in HIDDEN_WHEN_EMPTY if counts.get(name) == 0]
+    return [tab for tab in tabs if tab["name"] not in empty or tab["current"]]
 
 
 def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.core.cache import cache
 from django.db.models import Count
@@ -10,13 +10,13 @@ from django.db.models.functions import TruncHour
 
 from jobs import db
 from jobs.access import Actor
+from jobs.models.durations import elapsed_s
 from jobs.pages.shared.durations import percentile
-from jobs.states import JobStatus
+from jobs.states import FAILURES, JobStatus
 
-KEEP_S = 15
+CACHED_S = 15
 HOURS = 24
 WAITS = 300
-BAD = (JobStatus.FAILED, JobStatus.TIMEOUT)
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,15 @@ def rate(good: int, bad: int) -> float | None:
 
 def pulse(actor: Actor) -> Pulse:
     key = "pulse" if actor.sees_all else f"pulse-{actor.user.pk}"
-    kept: Pulse | None = cache.get(key)
-    if kept is None:
-        kept = _measure(actor)
-        cache.set(key, kept, KEEP_S)
-    return kept
+    return cast(Pulse, cache.get_or_set(key, lambda: _measure(actor), CACHED_S))
 
 
 def _measure(actor: Actor) -> Pulse:
     now = db.now()
     first = (now - timedelta(hours=HOURS - 1)).replace(minute=0, second=0, microsecond=0)
-    ended = actor.jobs().filter(finished_at__gte=first - timedelta(hours=HOURS), status__in=(JobStatus.COMPLETED, *BAD))
+    ended = actor.jobs().filter(
+        finished_at__gte=first - timedelta(hours=HOURS), status__in=(JobStatus.COMPLETED, *FAILURES)
+    )
     rows = ended.annotate(hour=TruncHour("finished_at")).values("hour", "status").annotate(n=Count("pk")).order_by()
     hours, before = [[0, 0] for _ in range(HOURS)], [0, 0]
     for row in rows:
@@ -85,4 +83,4 @@ def _measure(actor: Actor) -> Pulse:
 
 def _waits(actor: Actor) -> list[float]:
     rows: Any = actor.jobs().filter(started_at__isnull=False).order_by("-pk").values_list("created_at", "started_at")
-    return [(start - submitted).total_seconds() for submitted, start in rows[:WAITS]]
+    return [elapsed_s(submitted, start) for submitted, start in rows[:WAITS]]

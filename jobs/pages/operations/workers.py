@@ -1,68 +1,78 @@
-"""Worker hosts as pages show them: reachable or lost, busy or idle, and with which jobs."""
+"""Worker hosts and queues: what they can take, and the switches for operators."""
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from typing import Any
 
-from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render, resolve_url
+from django_htmx.http import ptag
 
-from jobs import db
-from jobs.models import Node, StepAttempt
-from jobs.states import AttemptStatus
-
-
-@dataclass
-class Worker:
-    node: Node
-    state: str
-    attempts: list[StepAttempt] = field(default_factory=list)
-
-    @property
-    def reachable(self) -> bool:
-        return self.state not in ("lost", "stopped")
-
-    @property
-    def busy(self) -> int:
-        return len(self.attempts)
-
-    @property
-    def slots(self) -> list[bool]:
-        return [index < self.busy for index in range(min(16, max(self.node.slots, self.busy)))]
+from jobs.errors import Refused
+from jobs.models import Node
+from jobs.pages.operations.rule_forms import unknown
+from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.htmx import done, refused, tag
+from jobs.pages.shared.page_view import Visit, page
+from jobs.services.operations import controls
+from jobs.services.reading.queue_status import QueueStatus, queue_statuses
+from jobs.services.reading.worker_status import WorkerStatus, worker_statuses
 
 
-def slots_now() -> int:
-    """Slots of the workers that can be reached."""
-    nodes = Node.objects.filter(stopped_at=None, heartbeat_at__gte=_fresh()).values_list("slots", flat=True)
-    return sum(nodes[:200])
+def _context(request: Visit) -> dict[str, Any]:
+    workers = worker_statuses(request.actor)
+    usable = [worker for worker in workers if worker.takes_jobs]
+    return {
+        "workers": workers,
+        "queues": queue_statuses(request.actor),
+        "may_operate": request.actor.may("operate"),
+        "reachable": sum(worker.reachable for worker in workers),
+        "busy": sum(worker.running for worker in usable),
+        "slots": sum(worker.node.slots for worker in usable),
+    }
 
 
-def _fresh() -> datetime:
-    """A heartbeat that is five beats late means lost."""
-    return db.now() - timedelta(seconds=max(15.0, 5 * settings.ENGINE_HEARTBEAT_S))
+@page()
+def workers(request: Visit) -> HttpResponse:
+    return render(request, "capacity/workers.html", _context(request))
 
 
-def workers_now() -> list[Worker]:
-    """Two queries."""
-    fresh = _fresh()
-    alive: dict[str, list[StepAttempt]] = defaultdict(list)
-    rows = (
-        StepAttempt.objects.filter(status=AttemptStatus.RUNNING)
-        .select_related("job")
-        .only("node", "step_name", "job__job_id", "job__title", "status")
+def _tag(request: Visit) -> str:
+    request.polled = _context(request)
+    shown: list[WorkerStatus] = request.polled["workers"]
+    queues: list[QueueStatus] = request.polled["queues"]
+    return tag(
+        [(one.node.pk, one.state, [attempt.pk for attempt in one.attempts], one.node.version) for one in shown],
+        [(one.name, one.queued, one.running, one.waiting, one.paused, one.limit) for one in queues],
     )
-    for attempt in rows[:500]:
-        alive[attempt.node].append(attempt)
-    return [
-        Worker(node, _state(node, bool(alive[node.name]), node.heartbeat_at >= fresh), alive[node.name])
-        for node in Node.objects.all()[:200]
-    ]
 
 
-def _state(node: Node, busy: bool, fresh: bool) -> str:
-    if node.stopped_at is not None:
-        return "stopped"
-    if not fresh:
-        return "lost"
-    if node.draining:
-        return "draining"
-    return "busy" if busy else "idle"
+@page(part=True)
+@ptag(_tag)
+def workers_part(request: Visit) -> HttpResponse:
+    return render(request, "capacity/_workers.html", request.polled)
+
+
+@page("POST", scope="operate")
+def worker_act(request: Visit, name: str, verb: str) -> HttpResponse:
+    node, to = Node.objects.filter(name=name).first(), resolve_url("workers")
+    if node is None:
+        raise missing("worker", name)
+    try:
+        return done(request, _act(request, node, verb), to)
+    except Refused as refusal:
+        return refused(request, refusal, to)
+
+
+def _act(request: Visit, node: Node, verb: str) -> str:
+    """Do it, and say what was done. Raises Refused."""
+    by = request.actor.name
+    match verb:
+        case "drain":
+            controls.drain_node(node, by=by)
+            return f"{node.name} finishes what it runs and takes nothing more."
+        case "resume":
+            controls.drain_node(node, by=by, draining=False)
+            return f"{node.name} takes jobs again."
+        case "forget":
+            controls.forget_node(node, by=by)
+            return f"{node.name} is forgotten."
+    raise unknown(verb)

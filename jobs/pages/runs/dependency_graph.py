@@ -111,7 +111,7 @@ def _rows(needs: Mapping[int, set[int]], column: Mapping[int, int]) -> dict[int,
 
 def _critical(cards: Mapping[int, Card], needs: Mapping[int, set[int]]) -> list[int]:
     """The chain with the most time in it; a workstream that has not run counts a minute for each of its jobs."""
-    cost = {pk: card.took_s or 60.0 * max(1, len(card.jobs)) for pk, card in cards.items()}
+    cost = {pk: card.duration_s or 60.0 * max(1, len(card.jobs)) for pk, card in cards.items()}
     column = _columns(needs)
     best: dict[int, float] = {}
     before: dict[int, int | None] = {}

@@ -1,6 +1,6 @@
-"""Runs and workstreams: the list, the radar board, the graph, the timeline, the report."""
+"""Runs and workstreams: the list, the board, the graph, the timeline, the report."""
 
-from hashlib import blake2s
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -8,25 +8,29 @@ from django.http import HttpResponse
 from django.shortcuts import render, resolve_url
 from django_htmx.http import ptag
 
-from jobs import db
 from jobs.errors import Refused
 from jobs.models import Job, Run, Workstream
 from jobs.pages.jobs.job_detail import tell_event
 from jobs.pages.jobs.job_list import _number, decorate, rows_of
 from jobs.pages.runs.dependency_graph import draw as draw_graph
-from jobs.pages.runs.run_board import MOST_JOBS, Card, cards_of, jobs_of_run, lanes, lanes_of_runs, tally
+from jobs.pages.runs.run_board import MAX_JOBS, Board, Progress, board_of, jobs_of_run, lanes_of_runs, progress
 from jobs.pages.runs.timeline import draw as draw_timeline
-from jobs.pages.shared.charts import segments
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
-from jobs.pages.shared.htmx import done, refused
+from jobs.pages.shared.htmx import done, refused, tag
 from jobs.pages.shared.page_view import Visit, page
 from jobs.services.operations import controls
-from jobs.states import RunStatus
+from jobs.states import ACTIVE_RUNS, JobStatus, RunStatus
 
 PAGE = 30
-ACTIVE = (RunStatus.PENDING, RunStatus.RUNNING)
-TABS = ("radar", "graph", "timeline")
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run in the list, with the state of its workstreams."""
+
+    run: Run
+    progress: Progress
 
 
 @page()
@@ -34,7 +38,7 @@ def runs(request: Visit) -> HttpResponse:
     state, question = request.GET.get("state", ""), request.GET.get("q", "").strip()[:200]
     rows = every = request.actor.runs()
     if state == "active":
-        rows = rows.filter(status__in=ACTIVE)
+        rows = rows.filter(status__in=ACTIVE_RUNS)
     elif state in RunStatus.values:
         rows = rows.filter(status=state)
     if question:
@@ -46,17 +50,13 @@ def runs(request: Visit) -> HttpResponse:
         rows = rows.filter(pk__lt=before)
     found = list(rows.order_by("-pk")[: PAGE + 1])
     shown_rows = found[:PAGE]
-    states = lanes_of_runs(request.actor.jobs(), [run.run_id for run in shown_rows])
-    for run in shown_rows:
-        parts, run.said = tally(states.get(run.run_id, []))  # type: ignore[attr-defined]
-        run.bar = segments(parts)  # type: ignore[attr-defined]
-        run.took_s = took(run)  # type: ignore[attr-defined]
-    counts = count_all({"active": every.filter(status__in=ACTIVE)})
+    lanes = lanes_of_runs(request.actor.jobs(), [run.run_id for run in shown_rows])
+    counts = count_all({"active": every.filter(status__in=ACTIVE_RUNS)})
     return render(
         request,
         "runs/list.html",
         {
-            "rows": shown_rows,
+            "rows": [RunRow(run, progress(lanes.get(run.run_id, []))) for run in shown_rows],
             "older": shown_rows[-1].pk if len(found) > PAGE else None,
             "newer": None,
             "state": state,
@@ -65,12 +65,6 @@ def runs(request: Visit) -> HttpResponse:
             "any": bool(found) or every.exists(),
         },
     )
-
-
-def took(run: Run) -> float | None:
-    if run.started_at is None:
-        return None
-    return ((run.completed_at or db.now()) - run.started_at).total_seconds()
 
 
 def find_run(request: Visit, run_id: str) -> Run:
@@ -82,17 +76,15 @@ def find_run(request: Visit, run_id: str) -> Run:
 
 def _context(request: Visit, run: Run, tab: str) -> dict[str, Any]:
     jobs = jobs_of_run(request.actor.jobs(), run)
-    cards = cards_of(run, jobs)
-    parts, said = tally(card.lane for card in cards.values())
+    board = board_of(request.actor.workstreams().filter(run=run), jobs)
     return {
         "run": run,
         "tab": tab,
-        "cards": cards,
+        "board": board,
         "jobs": jobs,
-        "bar": segments(parts),
-        "said": said,
-        "live": run.status in ACTIVE,
-        "took_s": took(run),
+        "bar": board.progress.bar,
+        "said": board.progress.words,
+        "live": run.is_active,
         "may_operate": request.actor.may("operate"),
     }
 
@@ -105,24 +97,20 @@ def run(request: Visit, run_id: str) -> HttpResponse:
     return render(
         request,
         "runs/radar.html",
-        context | {"lanes": lanes(context["cards"]), "latest": [tell_event(event) for event in latest]},
+        context | {"lanes": context["board"].columns(), "latest": [tell_event(event) for event in latest]},
     )
 
 
 def _radar_tag(request: Visit, run_id: str, **_: str) -> str:
     found = find_run(request, run_id)
     request.polled = found
-    said = [
-        *request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")[:MOST_JOBS],
-        found.status,
-    ]
-    return blake2s(repr(said).encode(), digest_size=9).hexdigest()
+    jobs = request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")
+    return tag(*jobs[:MAX_JOBS], found.status)
 
 
 def _timeline_tag(request: Visit, run_id: str) -> str:
     request.polled = _timeline(request, find_run(request, run_id))
-    said = [*((job.pk, job.version) for job in request.polled["jobs"]), request.polled["timeline"].drawn]
-    return blake2s(repr(said).encode(), digest_size=9).hexdigest()
+    return tag(*((job.pk, job.version) for job in request.polled["jobs"]), request.polled["timeline"].drawn)
 
 
 @page(part=True)
@@ -135,13 +123,14 @@ def timeline_part(request: Visit, run_id: str) -> HttpResponse:
 @ptag(_radar_tag)
 def radar(request: Visit, run_id: str) -> HttpResponse:
     context = _context(request, request.polled, "radar")
-    return render(request, "runs/_radar.html", context | {"lanes": lanes(context["cards"])})
+    return render(request, "runs/_radar.html", context | {"lanes": context["board"].columns()})
 
 
 @page()
 def graph(request: Visit, run_id: str) -> HttpResponse:
     context = _context(request, find_run(request, run_id), "graph")
-    cards: dict[int, Card] = context["cards"]
+    board: Board = context["board"]
+    cards = board.cards
     table = [
         {
             "card": card,
@@ -167,15 +156,13 @@ def _timeline(request: Visit, found: Run) -> dict[str, Any]:
         .only("status", "started_at", "completed_at", "job__workstream_id")
         .order_by("started_at")[:2000]
     )
-    return context | {"timeline": draw_timeline(found, context["cards"], attempts)}
+    return context | {"timeline": draw_timeline(found, context["board"].cards, attempts)}
 
 
 @page()
 def report(request: Visit, run_id: str) -> HttpResponse:
     """The run on one page, made to be printed."""
     context = _context(request, find_run(request, run_id), "report")
-    for job in context["jobs"]:
-        job.took_s = (job.finished_at - (job.started_at or job.created_at)).total_seconds() if job.finished_at else None
     return render(request, "runs/report.html", context)
 
 
@@ -193,7 +180,7 @@ def workstream(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
             "rows": decorate(jobs),
             "elsewhere": elsewhere,
             "may_operate": request.actor.may("operate"),
-            "done": sum(job.status == "completed" for job in jobs),
+            "done": sum(job.status == JobStatus.COMPLETED for job in jobs),
         },
     )
 

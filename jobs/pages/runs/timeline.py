@@ -57,4 +57,4 @@ def draw(run: Run, cards: Mapping[int, Card], attempts: Sequence[StepAttempt]) -
 def _said(card: Card) -> str:
     if card.started_at is None:
         return f"{card.name}: has not started"
-    return f"{card.name}: {labels.look(card.lane).word.lower()}, {labels.duration(card.took_s)}"
+    return f"{card.name}: {labels.look(card.lane).word.lower()}, {labels.duration(card.duration_s)}"

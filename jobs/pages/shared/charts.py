@@ -36,6 +36,11 @@ def columns(pairs: Sequence[tuple[int, int]], height: float, gap: float = 0.19) 
     return found
 
 
+def slot_marks(used: int, total: int | None) -> list[bool]:
+    """One mark for each slot, used or free, at most sixteen. Without a total, one for each that is used."""
+    return [index < used for index in range(min(16, max(used, total or 0)))]
+
+
 @dataclass(frozen=True)
 class Spark:
     line: str

@@ -8,10 +8,9 @@ from django.utils.functional import SimpleLazyObject
 
 from jobs.access import Actor
 from jobs.pages.shared.counting import count_all
-from jobs.states import ALIVE, ErrorState, RunStatus
+from jobs.states import ACTIVE_RUNS, ALIVE, ErrorState
 
 THEMES = ("light", "dark")
-ACTIVE = (RunStatus.PENDING, RunStatus.RUNNING)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def wanted(actor: Actor) -> dict[str, QuerySet[Any, Any]]:
     """What stands beside the menu's words."""
     return {
         "jobs": actor.jobs().filter(status__in=ALIVE),
-        "runs": actor.runs().filter(status__in=ACTIVE),
+        "runs": actor.runs().filter(status__in=ACTIVE_RUNS),
         "errors": actor.errors().filter(state=ErrorState.OPEN),
     }
 

@@ -1,15 +1,17 @@
-"""What is usual: how long each tool takes, from its latest good attempts. Read rarely, kept for a minute."""
+"""How long each tool usually takes, from its latest good attempts; cached for a minute."""
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import cast
 
 from django.core.cache import cache
 
 from jobs.models import StepAttempt
+from jobs.models.durations import measured_s
 from jobs.states import AttemptStatus
 
 LATEST = 2000
-KEEP_S = 60
+CACHED_S = 60
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,15 @@ class Usual:
 
 def usual() -> dict[str, Usual]:
     """tool -> its median and 95th percentile in seconds."""
-    kept: dict[str, Usual] | None = cache.get("usual-times")
-    if kept is None:
-        kept = _measure()
-        cache.set("usual-times", kept, KEEP_S)
-    return kept
+    return cast(dict[str, Usual], cache.get_or_set("usual-times", _measure, CACHED_S))
 
 
 def _measure() -> dict[str, Usual]:
     rows = StepAttempt.objects.filter(status=AttemptStatus.COMPLETED).order_by("-completed_at")
     times: dict[str, list[float]] = defaultdict(list)
-    for tool, start, end in rows.values_list("step_name", "started_at", "completed_at")[:LATEST]:
-        if end is not None:
-            times[tool].append((end - start).total_seconds())
+    fields = rows.values_list("step_name", "result_json__duration_s", "started_at", "completed_at")
+    for tool, measured, start, end in fields[:LATEST]:
+        times[tool].append(measured_s(measured, start, end))
     return {tool: Usual(percentile(found, 50), percentile(found, 95), len(found)) for tool, found in times.items()}
 
 

@@ -1,5 +1,7 @@
 """Answers to forms: a redirect for a browser, the changed part for htmx."""
 
+from hashlib import blake2s
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -11,6 +13,11 @@ from jobs.errors import Refused
 
 def is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def tag(*parts: object) -> str:
+    """The tag of a polled part, from everything that it shows."""
+    return blake2s(repr(parts).encode(), digest_size=9).hexdigest()
 
 
 def toast(sentence: str, *, bad: bool = False) -> str:

@@ -29,7 +29,7 @@ LOOKS: dict[str, Look] = {
     "rejected": Look("Rejected", "bad", "rejected"),
     "blocked": Look("Blocked", "idle", "blocked"),
     "lost": Look("Lost", "bad", "unplug"),
-    # kinds of errors
+    # error groups
     "open": Look("Open", "bad", "errors"),
     "regressed": Look("Regressed", "bad", "retrying"),
     "muted": Look("Muted", "idle", "mute"),
@@ -40,7 +40,8 @@ LOOKS: dict[str, Look] = {
     "circuit_open": Look("Circuit open", "bad", "unplug"),
     "half_open": Look("Half-open", "fix", "retrying"),
     "paused": Look("Paused", "fix", "pause"),
-    "unavailable": Look("Not found", "idle", "x"),
+    "not_installed": Look("Not installed", "idle", "x"),
+    "no_worker": Look("No worker", "idle", "unplug"),
     # workers
     "busy": Look("Busy", "run", "running", spin=True),
     "idle": Look("Idle", "idle", "queued"),

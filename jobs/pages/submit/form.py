@@ -13,14 +13,16 @@ from jobs.errors import InvalidDocument, Refused
 from jobs.models import Job, JobTemplate, QueueControl, Secret
 from jobs.pages.jobs.job_detail import find_job
 from jobs.pages.shared import labels
-from jobs.pages.shared.counting import count_all
 from jobs.pages.shared.durations import usual
 from jobs.pages.shared.htmx import done, is_htmx
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.submit import form_data
 from jobs.pages.submit.json_editor import send
+from jobs.services.reading.queue_status import DEFAULT
+from jobs.services.reading.tool_status import find_tool, tool_statuses
+from jobs.services.reading.wait_reasons import for_submission
 from jobs.services.submission import submit
-from jobs.states import JobStatus, Priority
+from jobs.states import Priority
 
 
 @page("GET", "HEAD", "POST", scope="submit")
@@ -81,7 +83,8 @@ def dry_run(request: Visit, draft: form_data.Draft) -> dict[str, Any]:
         if name:
             draft.errors.setdefault(name, problem.message)
     tool = document.get("tool", "")
-    queued = count_all({"n": jobs_of(request.actor).filter(status=JobStatus.QUEUED, tool=tool)})["n"]
+    status = find_tool(request.actor, tool)
+    waits = for_submission(tool, (document.get("metadata") or {}).get("queue", DEFAULT)) if tool else None
     named = [value["secret"] for value in (document.get("env") or {}).values() if isinstance(value, dict)]
     known = set(Secret.objects.filter(name__in=named).values_list("name", flat=True)) if named else set()
     command = document.get("command") or {}
@@ -91,7 +94,9 @@ def dry_run(request: Visit, draft: form_data.Draft) -> dict[str, Any]:
         "errors": draft.errors,
         "problems": problems,
         "warnings": report.warnings,
-        "queued": queued,
+        "queued": status.queued if status else 0,
+        "availability": status.availability if status else None,
+        "waits": waits.sentence if waits else "",
         "tool": tool,
         "usual": usual().get(tool),
         "document": document,
@@ -126,7 +131,7 @@ def show(
         "submit/form.html",
         _fields(adapter, draft)
         | {
-            "tools": sorted(registry.adapters()),
+            "tools": [tool for tool in tool_statuses(request.actor, loads={}, with_success=False) if tool.adapter],
             "dry": dry,
             "cloned": cloned,
             "template": template,

@@ -1,6 +1,7 @@
 """Job templates: the list under Settings, and the form that saves one from a job or from what was typed."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,6 +10,7 @@ from django.utils.text import slugify
 
 import schema
 from jobs.errors import InvalidDocument, NotAllowed, Refused
+from jobs.models import JobTemplate
 from jobs.pages.account.settings_pages import TABS
 from jobs.pages.jobs.job_detail import find_job
 from jobs.pages.jobs.saved_views import ask
@@ -19,11 +21,15 @@ from jobs.pages.submit.form import dry_run, show
 from jobs.services.submission import job_templates
 
 
+@dataclass(frozen=True)
+class TemplateRow:
+    template: JobTemplate
+    may_change: bool
+
+
 @page()
 def listed(request: Visit) -> HttpResponse:
-    rows = list(request.actor.templates()[:200])
-    for row in rows:
-        row.mine = request.actor.may_change(row)  # type: ignore[attr-defined]
+    rows = [TemplateRow(one, request.actor.may_change(one)) for one in request.actor.templates()[:200]]
     return render(
         request,
         "settings/templates.html",

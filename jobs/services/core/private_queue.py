@@ -14,6 +14,11 @@ def private_queue_prefix() -> str:
     return f"{PRIVATE}{settings.ENGINE_NODE[:30]}:"
 
 
+def is_private(queue: str) -> bool:
+    """Whether only one process serves this queue, on any host. Lists of queues leave it out."""
+    return queue.startswith(PRIVATE)
+
+
 def private_queue() -> str:
     """The queue that this process serves."""
     pid, started = own_identity()
@@ -22,6 +27,6 @@ def private_queue() -> str:
 
 def served_queue(job: Job) -> str:
     """Where a job goes that a person starts again: its process has turned away from all but one that waits for a retry."""
-    if job.queue.startswith(PRIVATE) and job.status != JobStatus.RETRYING:
+    if is_private(job.queue) and job.status != JobStatus.RETRYING:
         return str(job.metadata.get("queue", "default"))
     return job.queue

@@ -3,17 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, Value
+from django.db.models import Count, F, Value
 from django.db.models.functions import Coalesce
 
 from jobs import db
 from jobs.errors import WrongState
 from jobs.models import Dependency, Job, Run, Workstream
+from jobs.models.job import JobQuerySet
 from jobs.queue.wake import wake
 from jobs.services.core import events
-from jobs.states import FINAL, NEXT, JobStatus, RunStatus
-
-FAILURES = tuple(status for status in FINAL if status != JobStatus.COMPLETED)
+from jobs.services.core.roll_up import NOT_BEGUN, status_of
+from jobs.states import ACTIVE_RUNS, FINAL, NEXT, JobStatus, RunStatus
 
 
 def move(
@@ -61,29 +61,35 @@ def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any
 
 def follow_run(job: Job) -> None:
     """Let the statuses of the run and the workstream follow their jobs."""
-    if job.started_at is None and job.status not in FINAL:
+    if job.started_at is None and job.status in (JobStatus.WAITING, JobStatus.QUEUED):
         return  # nothing has started: they stay as they are
+    of_run = of_stream = RunStatus.RUNNING  # as for every job that has begun and has not ended
     if job.status in FINAL:
         _take_turns(job.run_id)
+        siblings = Job.objects.filter(run_id=job.run_id)
+        of_run = _status_of(siblings, job)
+        of_stream = _status_of(siblings.filter(workstream_id=job.workstream_id), job)
     at = db.now()
-    siblings = Job.objects.filter(run_id=job.run_id)
-    status = _status_of(siblings) if job.status in FINAL else RunStatus.RUNNING
-    ended = None if status == RunStatus.RUNNING else at
-    Run.objects.filter(run_id=job.run_id).exclude(status=status).update(
-        status=status, updated_at=at, started_at=Coalesce("started_at", Value(at)), completed_at=ended
-    )
-    if job.status in FINAL and status == RunStatus.RUNNING:
-        status = _status_of(siblings.filter(workstream_id=job.workstream_id))
-    rows = Workstream.objects.filter(pk=job.workstream_id)
-    rows.exclude(status=status).update(status=status, updated_at=at)
+    changed: dict[str, Any] = {"status": of_run, "updated_at": at, "completed_at": None}
+    if of_run != RunStatus.PENDING:
+        changed["started_at"] = Coalesce("started_at", Value(at))
+    if of_run not in ACTIVE_RUNS:
+        changed["completed_at"] = at
+    Run.objects.filter(run_id=job.run_id).exclude(status=of_run).update(**changed)
+    streams = Workstream.objects.filter(pk=job.workstream_id)
+    streams.exclude(status=of_stream).update(status=of_stream, updated_at=at)
 
 
-def _status_of(jobs: Any) -> RunStatus:
-    if jobs.unfinished().exists():
+def _status_of(jobs: JobQuerySet, ended: Job) -> RunStatus:
+    """The status of a run or workstream with these jobs, of which `ended` has just ended."""
+    # An unfinished job beside one that has begun decides alone; counting all takes longer the longer the run is.
+    if ended.status not in NOT_BEGUN and jobs.unfinished().exists():
         return RunStatus.RUNNING
-    if jobs.filter(status__in=FAILURES).exclude(status=JobStatus.CANCELLED).exists():
-        return RunStatus.FAILED
-    return RunStatus.COMPLETED if jobs.filter(status=JobStatus.COMPLETED).exists() else RunStatus.CANCELLED
+    status = status_of(dict(jobs.values_list("status").annotate(Count("pk")).order_by()))
+    # Jobs that were sent back to the queue do not undo that their run has begun.
+    if status == RunStatus.PENDING and jobs.filter(started_at__isnull=False).exists():
+        return RunStatus.RUNNING
+    return status
 
 
 def _take_turns(run_id: str) -> None:
@@ -98,7 +104,7 @@ def _release_dependants(parent: Job) -> list[Job]:
         return []
     blocked, ended = [], [parent]
     while ended:  # a loop, for a line of children may be longer than the stack
-        below = _let_down(ended.pop())
+        below = _let_down(ended.pop(), parent)
         blocked += below
         ended += below
     return blocked
@@ -123,9 +129,10 @@ def _let_go(parent: Job) -> None:
         recount(child)
 
 
-def _let_down(parent: Job) -> list[Job]:
+def _let_down(parent: Job, cause: Job) -> list[Job]:
+    """Block what waits for `parent`, or keep it held; `cause` is the job at the head of the line, which people look for."""
     own, of_stream = _unmet(parent)
-    blocked, why = [], f"{parent.job_id} ended as {parent.status}"
+    blocked, why = [], f"{cause.job_id} ended as {cause.status}"
     for child in locked([*own.values_list("job_id", flat=True), *of_stream.values_list("job_id", flat=True)]):
         if child.status != JobStatus.WAITING:
             continue

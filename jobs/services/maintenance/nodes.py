@@ -1,4 +1,4 @@
-"""This host's row: who it is, what it can run, and that it lives."""
+"""The row of this host: its identity, its tools and its heartbeat."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -20,7 +20,7 @@ def engine_version() -> str:
 
 
 def register() -> Node:
-    """Write the node's row. Refused when another living cluster on this host has the same name."""
+    """Write the row. Raises Refused when another cluster that is alive on this host has the same name."""
     pid, started = own_identity()
     with db.atomic():
         known = Node.objects.select_for_update().filter(name=settings.ENGINE_NODE).first()

@@ -1,4 +1,4 @@
-"""Retention: what has ended long ago is removed in small bites: logs first, then rows, so that nothing points to nowhere."""
+"""Remove what ended long ago, in small batches: logs first, then rows, so that no row points to a missing log."""
 
 import shutil
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from jobs.models.job import JobQuerySet
 from jobs.services.core import events
 from jobs.states import FINAL
 
-BITE = 200  # jobs of one transaction: short enough that no writer waits long
+BATCH_SIZE = 200  # jobs of one transaction: short enough that no writer waits long
 
 
 @dataclass
 class Pruned:
-    """What went, or would go."""
+    """What was removed, or would be."""
 
     jobs: int = 0
     attempts: int = 0
@@ -34,16 +34,16 @@ def prunable(days: int) -> JobQuerySet:
     return Job.objects.filter(~Exists(needed), finished_at__lt=before).order_by("finished_at")
 
 
-def prune(days: int | None = None, *, most: int | None = None, by: str = "engine") -> Pruned:
-    """Remove final jobs older than `days` (default: the setting), at most `most`, with attempts, logs and events."""
+def prune(days: int | None = None, *, max_jobs: int | None = None, by: str = "engine") -> Pruned:
+    """Remove final jobs older than `days` (default: the setting), at most `max_jobs`, with attempts, logs and events."""
     days = settings.ENGINE_RETENTION_DAYS if days is None else days
     done = Pruned()
-    while most is None or done.jobs < most:
-        size = BITE if most is None else min(BITE, most - done.jobs)
-        bite = list(prunable(days).values_list("pk", flat=True)[:size])
-        if not bite:
+    while max_jobs is None or done.jobs < max_jobs:
+        size = BATCH_SIZE if max_jobs is None else min(BATCH_SIZE, max_jobs - done.jobs)
+        batch = list(prunable(days).values_list("pk", flat=True)[:size])
+        if not batch:
             break
-        _prune_bite(bite, days, done)
+        _prune_batch(batch, days, done)
     if done.jobs:
         _drop_empty_runs(days)
         events.record("retention.pruned", by=by, jobs=done.jobs, attempts=done.attempts, log_bytes=done.log_bytes)
@@ -57,14 +57,14 @@ def preview(days: int) -> Pruned:
     return Pruned(prunable(days).count(), totals["count"], totals["size"])
 
 
-def _prune_bite(bite: list[int], days: int, done: Pruned) -> None:
-    attempts = list(StepAttempt.objects.filter(job_id__in=bite).only("job_id", "log_dir", "log_bytes"))
+def _prune_batch(batch: list[int], days: int, done: Pruned) -> None:
+    attempts = list(StepAttempt.objects.filter(job_id__in=batch).only("job_id", "log_dir", "log_bytes"))
     for attempt in attempts:
         _remove_directory(attempt)
         LogChunk.objects.filter(attempt=attempt).delete()  # megabytes: apart, so that no writer waits for all of them
     with db.atomic():
-        # Looked at again: a person may have asked for another attempt since.
-        gone = set(prunable(days).filter(pk__in=bite).select_for_update(of=("self",)).values_list("pk", flat=True))
+        # Read again: a person may have asked for another attempt since.
+        gone = set(prunable(days).filter(pk__in=batch).select_for_update(of=("self",)).values_list("pk", flat=True))
         Event.objects.filter(job_id__in=gone).delete()
         Job.objects.filter(pk__in=gone).delete()  # attempts and dependencies go with it
     done.jobs += len(gone)

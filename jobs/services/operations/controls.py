@@ -1,4 +1,4 @@
-"""What an operator does to queues, tools, workstreams, workers and kinds of errors."""
+"""What an operator does to queues, tools, workstreams, workers and error groups."""
 
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,9 @@ from jobs.errors import NotFound, WrongState
 from jobs.models import ErrorGroup, Node, QueueControl, ToolControl, Workstream
 from jobs.queue.wake import wake
 from jobs.services.core import events
+from jobs.services.core.private_queue import is_private
 from jobs.services.core.sanitize import text
 from jobs.services.outcome.circuit_breaker import open_circuit
-from jobs.services.reading.wait_reasons import fresh_nodes
 from jobs.states import CircuitState, ErrorState
 
 
@@ -29,6 +29,8 @@ def limit_queue(name: str, limit: int | None, *, by: str) -> QueueControl:
 
 
 def _set_queue(name: str, event: str, by: str, **fields: Any) -> QueueControl:
+    if is_private(name):
+        raise NotFound(f"Queue {name} not found.")
     with db.atomic():
         before = QueueControl.objects.select_for_update().filter(name=name).values(*fields).first()
         control, _ = QueueControl.objects.update_or_create(name=name, defaults=fields)
@@ -117,33 +119,33 @@ def drain_node(node: Node, *, by: str, draining: bool = True) -> Node:
 
 
 def forget_node(node: Node, *, by: str) -> None:
-    if node.stopped_at is None and fresh_nodes().filter(pk=node.pk).exists():  # a crashed one says no farewell
+    if node.is_alive:  # one that crashed could not sign off
         raise WrongState(f"Worker {node.name} has not stopped; drain and stop it first.")
     with db.atomic():
         events.record("worker.forgotten", by=by, worker=node.name)
         node.delete()
 
 
-def resolve_error(kind: ErrorGroup, *, by: str) -> ErrorGroup:
-    return _set_error(kind, "error.resolved", by, state=ErrorState.RESOLVED, resolved_at=db.now(), regressed_at=None)
+def resolve_error(group: ErrorGroup, *, by: str) -> ErrorGroup:
+    return _set_error(group, "error.resolved", by, state=ErrorState.RESOLVED, resolved_at=db.now(), regressed_at=None)
 
 
-def reopen_error(kind: ErrorGroup, *, by: str) -> ErrorGroup:
-    return _set_error(kind, "error.reopened", by, state=ErrorState.OPEN, muted_until=None, muted_until_count=None)
+def reopen_error(group: ErrorGroup, *, by: str) -> ErrorGroup:
+    return _set_error(group, "error.reopened", by, state=ErrorState.OPEN, muted_until=None, muted_until_count=None)
 
 
-def mute_error(kind: ErrorGroup, *, by: str, until: datetime | None = None, more: int | None = None) -> ErrorGroup:
+def mute_error(group: ErrorGroup, *, by: str, until: datetime | None = None, more: int | None = None) -> ErrorGroup:
     """Keep quiet until a time, or until it was seen `more` times again."""
     limit = F("count") + more if more else None
-    return _set_error(kind, "error.muted", by, state=ErrorState.MUTED, muted_until=until, muted_until_count=limit)
+    return _set_error(group, "error.muted", by, state=ErrorState.MUTED, muted_until=until, muted_until_count=limit)
 
 
-def _set_error(kind: ErrorGroup, event: str, by: str, **fields: Any) -> ErrorGroup:
+def _set_error(group: ErrorGroup, event: str, by: str, **fields: Any) -> ErrorGroup:
     with db.atomic():
-        if not ErrorGroup.objects.filter(pk=kind.pk).update(**fields):
-            raise NotFound("This kind of error does not exist any more.")
+        if not ErrorGroup.objects.filter(pk=group.pk).update(**fields):
+            raise NotFound("This error group no longer exists.")
         events.record(
-            event, by=by, signature=kind.signature, message=kind.message[:120], old=kind.state, new=fields["state"]
+            event, by=by, signature=group.signature, message=group.message[:120], old=group.state, new=fields["state"]
         )
-    kind.refresh_from_db()
-    return kind
+    group.refresh_from_db()
+    return group

@@ -12,12 +12,12 @@ from jobs.errors import InvalidDocument, NotFound, WrongState
 from jobs.models import Dependency, Job
 from jobs.services.core import events
 from jobs.services.core.private_queue import served_queue
-from jobs.services.core.transitions import FAILURES, move, recount
+from jobs.services.core.transitions import move, recount
 from jobs.services.outcome.external_runs import let_go
 from jobs.services.outcome.handoff import build_handoff, last_verdict, prompt_of
 from jobs.services.submission.dependencies import failed_need, rearm
 from jobs.services.submission.submit import refuse_locked
-from jobs.states import FINAL, JobStatus
+from jobs.states import FINAL, NOT_COMPLETED, JobStatus
 
 CANCELLABLE = (
     JobStatus.WAITING,
@@ -180,7 +180,7 @@ def release(job: Job, *, by: str) -> Job:
             Job.objects.filter(pk=job.pk).update(on_hold=False, summary="", version=F("version") + 1)
             job.on_hold = False
             events.record("job.released", job=job, by=by)
-            failed = Q(needs__status__in=FINAL) | Q(needs_workstream__jobs__status__in=FAILURES)
+            failed = Q(needs__status__in=FINAL) | Q(needs_workstream__jobs__status__in=NOT_COMPLETED)
             Dependency.objects.filter(failed, job=job, met=False).update(met=True)
             recount(job, by=by)
             return job

@@ -10,13 +10,13 @@ from django.db.models import Q
 from jobs import db
 from jobs.errors import InvalidDocument
 from jobs.models.job import JobQuerySet
-from jobs.states import FINAL, JobStatus, Priority
+from jobs.states import FINAL, NEEDS_ATTENTION, UNSUCCESSFUL, JobStatus, Priority
 
 GROUPS = {
     "active": [status for status in JobStatus if status not in FINAL],
     "final": list(FINAL),
-    "attention": [JobStatus.REVIEW, JobStatus.QUARANTINED],
-    "unsuccessful": [JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.BLOCKED],
+    "attention": list(NEEDS_ATTENTION),
+    "unsuccessful": list(UNSUCCESSFUL),
 }
 # The short names of the pages' addresses.
 SHORT = {"run": "run_id", "ws": "workstream_id", "submitter": "submitted_by"}

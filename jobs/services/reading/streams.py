@@ -16,7 +16,6 @@ from django.db import DatabaseError
 
 from jobs.models import Event, Job, StepAttempt
 from jobs.services.reading import logs
-from jobs.states import FINAL, JobStatus
 
 log = logging.getLogger("engine.streams")
 TICK_S = 0.25
@@ -27,7 +26,6 @@ LIFE_S = (
 )
 # Threads that look for all streams: as many connections to the database as threads, however many listen.
 EXECUTOR = ThreadPoolExecutor(4, "engine-streams")
-STOPS = (*FINAL, JobStatus.REVIEW, JobStatus.QUARANTINED)
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class LogFollower:
             found += self._lines_of(attempt)
             if len(found) > 4:
                 return found, False
-        if job.status in STOPS:
+        if job.is_settled:
             found.append(Message("end", f"{self.attempt}:{self.line}", {"status": job.status, "summary": job.summary}))
             return found, True
         return found, False

@@ -8,8 +8,8 @@ from django.db.models import Q
 
 from jobs.errors import DependencyCycle, InvalidDocument
 from jobs.models import Dependency, Job, Workstream
-from jobs.services.core.transitions import FAILURES, locked, move, recount
-from jobs.states import JobStatus
+from jobs.services.core.transitions import locked, move, recount
+from jobs.states import NOT_COMPLETED, JobStatus
 from schema import Problem
 
 MOST_AT_ONCE = 500  # names in one query; SQLite takes some thousand parameters
@@ -105,9 +105,9 @@ def _edges(nodes: Sequence[int]) -> list[tuple[int, int, str]]:
 def failed_need(job: Job) -> Job | None:
     """What `job` still needs and what has ended otherwise than well: it would wait for that forever."""
     unmet = job.dependencies.filter(met=False)
-    own = Job.objects.filter(dependants__in=unmet, status__in=FAILURES)
+    own = Job.objects.filter(dependants__in=unmet, status__in=NOT_COMPLETED)
     streams = unmet.filter(needs_workstream__isnull=False).values("needs_workstream")
-    return own.first() or Job.objects.filter(workstream__in=streams, status__in=FAILURES).first()
+    return own.first() or Job.objects.filter(workstream__in=streams, status__in=NOT_COMPLETED).first()
 
 
 def _settle(job: Job) -> None:

@@ -1,0 +1,18 @@
+"""What operators set for tools and queues alike."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from jobs.api.responses import WHOLE, Order
+
+Reason = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Limit = Annotated[int, Field(strict=False, ge=0, le=10_000), WHOLE]
+
+
+class PauseIn(Order):
+    reason: Reason = ""
+
+
+class LimitIn(Order):
+    limit: Limit | None = Field(description="jobs at once; null lifts the limit")

@@ -1,0 +1,114 @@
+"""What each node does once a second for all jobs: notice dead and silent workers, start what is due, repair.
+
+Every step is a conditional update, so any number of nodes may do it at once.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from django.conf import settings
+
+from adapters.process.sweep import alive, read_pids
+from jobs import db
+from jobs.models import Job, StepAttempt
+from jobs.queue.wake import keep_awake
+from jobs.services.core.transitions import move
+from jobs.services.maintenance import nodes, retention
+from jobs.services.maintenance.guarded import guarded
+from jobs.services.maintenance.repair import repair
+from jobs.services.maintenance.rescue import rescue
+from jobs.states import JobStatus
+
+log = logging.getLogger("engine.maintenance")
+REPAIR_INTERVAL_S = 30.0
+SHIM_EXIT_S = 3.0  # what a shim needs at most to end the tree of its dead worker and to record how
+SHIM_START_S = 0.5  # a shim that has just been told to start sees its worker's end within moments
+BATCH_SIZE = 200  # jobs of one step
+
+
+class NodeMonitor:
+    """Watches workers with a memory of its own: `tick` once a second, always from the same process.
+
+    `clock` counts seconds and is never set back; it is the only one that decides whether a worker is silent.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, shim_start_s: float = SHIM_START_S) -> None:
+        self._clock = clock
+        self._shim_start_s = shim_start_s
+        self._heartbeats: dict[int, tuple[int, float]] = {}  # attempt -> its heartbeat, and when that was first seen
+        self._orphaned_at: dict[int, float] = {}  # attempt -> when its worker was found dead, its shim still at work
+        self._repaired_at: float | None = None
+
+    def tick(self) -> None:
+        """Steps are apart, so that one that fails takes no other along. Raises only what the database raises."""
+        nodes.heartbeat()
+        self.look_after_attempts()
+        _start_what_is_due()
+        _expire_what_waited_too_long()
+        keep_awake()
+        now = self._clock()
+        if self._repaired_at is None or now - self._repaired_at > REPAIR_INTERVAL_S:
+            self._repaired_at = now
+            repair()
+            retention.prune(max_jobs=BATCH_SIZE)
+
+    def look_after_attempts(self) -> None:
+        """Close what a dead or silent worker left."""
+        running = list(StepAttempt.objects.alive().select_related("job__workstream"))
+        self._forget_all_but({attempt.pk for attempt in running})
+        for attempt in running:
+            guarded(partial(self._look_after, attempt))
+
+    def _forget_all_but(self, running: set[int]) -> None:
+        self._heartbeats = {pk: seen for pk, seen in self._heartbeats.items() if pk in running}
+        self._orphaned_at = {pk: since for pk, since in self._orphaned_at.items() if pk in running}
+
+    def _look_after(self, attempt: StepAttempt) -> None:
+        """Close an attempt whose worker is dead (same host: at once) or silent (any host: after its lease)."""
+        if attempt.worker_pid is None:
+            return  # recorded by a program through the store; no worker runs it
+        if attempt.host == settings.ENGINE_NODE and not alive(attempt.worker_pid, attempt.worker_started or 0):
+            if self._shim_has_ended(attempt):
+                rescue(attempt, "its worker process died")
+        elif self._silent_s(attempt) > settings.ENGINE_LEASE_S:
+            rescue(attempt, f"its worker was silent for {settings.ENGINE_LEASE_S:g} s")
+
+    def _shim_has_ended(self, attempt: StepAttempt) -> bool:
+        """A shim whose worker died ends the tree and records how; it gets a moment for that, so that no result is lost."""
+        pids = read_pids(attempt.directory)
+        now = self._clock()
+        waited = now - self._orphaned_at.setdefault(attempt.pk, now)
+        if not pids:
+            return waited >= self._shim_start_s
+        return waited > SHIM_EXIT_S or not alive(pids.get("shim_pid", 0), pids.get("shim_starttime", 0))
+
+    def _silent_s(self, attempt: StepAttempt) -> float:
+        """Seconds since the heartbeat changed, as this process saw it: no host's wall clock is trusted."""
+        now = self._clock()
+        heartbeat, since = self._heartbeats.get(attempt.pk, (-1, now))
+        if heartbeat != attempt.heartbeat:
+            self._heartbeats[attempt.pk] = (attempt.heartbeat, now)
+            return 0.0
+        return now - since
+
+
+def _start_what_is_due() -> None:
+    for job in Job.objects.delayed().filter(not_before__lte=db.now())[:BATCH_SIZE]:
+        guarded(partial(move, job, JobStatus.QUEUED))
+
+
+def _expire_what_waited_too_long() -> None:
+    for job in Job.objects.filter(expires_at__lte=db.now()).order_by("expires_at")[:BATCH_SIZE]:
+        guarded(partial(_expire, job))
+
+
+def _expire(job: Job) -> None:
+    move(
+        job,
+        JobStatus.TIMEOUT,
+        event="job.expired",
+        reason="timeout",
+        summary="It waited longer in the queue than its queue_timeout_seconds.",
+    )

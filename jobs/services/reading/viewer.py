@@ -1,0 +1,27 @@
+"""Who asks: what is read and counted is what they may see."""
+
+from typing import Protocol
+
+from django.db.models import QuerySet
+
+from jobs.models import Job, StepAttempt
+from jobs.models.job import JobQuerySet
+
+
+class Viewer(Protocol):
+    """`jobs.access.Actor` for people and their tokens, or UNRESTRICTED."""
+
+    def jobs(self) -> JobQuerySet: ...
+
+    def attempts(self) -> "QuerySet[StepAttempt]": ...
+
+
+class _Unrestricted:
+    def jobs(self) -> JobQuerySet:
+        return Job.objects.all()
+
+    def attempts(self) -> "QuerySet[StepAttempt]":
+        return StepAttempt.objects.all()
+
+
+UNRESTRICTED: Viewer = _Unrestricted()  # for commands on a host: who may read its database may see everything
