@@ -93,8 +93,10 @@ class ToolAdapter:
     # What stands
 
     def prepare(self, job: Job, ctx: Context) -> Command:
-        places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
-        paths.must_exist(places)
+        places = ctx.paths
+        if places is None:
+            places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+            paths.must_exist(places)
         raw = bool((job.get("metadata") or {}).get("raw_command"))
         command, job_env = job["command"], job.get("env") or {}
         env = environment.build(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -176,7 +177,13 @@ def resolved(name: str, value: Any, secrets: Mapping[str, str], allowed: Collect
 
 
 def matches(name: str, patterns: Collection[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return _any_of(tuple(patterns)).match(name) is not None
+
+
+@lru_cache(maxsize=64)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression for all shell patterns: every start matches some hundred names."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
 
 
 def password_in(value: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,16 @@ def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
     places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
     paths.must_exist(places)
     ctx.attempt_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = adapter.prepare(job, ctx)
+    command = adapter.prepare(job, replace(ctx, paths=places))
     before = _look(places)
-    state = None if before is None else before.as_dict()
-    (ctx.attempt_dir / BEFORE).write_text(json.dumps(state), encoding="utf-8")
+    if before is not None:
+        (ctx.attempt_dir / BEFORE).write_text(json.dumps(before.as_dict()), encoding="utf-8")
     return Prepared(_spec(job, ctx, command, places), command, places, before)
 
 
 def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[JobResult, Verdict]:
     """Judge an attempt that `begin` prepared, and write its error report if it failed."""
-    places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+    places = ctx.paths or paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
     change = gitinfo.compare(_before(ctx), _look(places))
     evidence = Evidence(ctx.attempt_dir, change, secrets_of(job.get("env") or {}, ctx.secrets))
     verdict = adapter.classify(job, ending, evidence)

@@ -68,8 +68,13 @@ def git(cwd: str | Path, *arguments: str, timeout_s: float = 10, env: Mapping[st
 
 def root_of(path: str | Path) -> Path | None:
     """The top of the working tree that holds `path`, without asking git."""
-    here = Path(path).resolve()
-    return next((place for place in (here, *here.parents) if (place / ".git").exists()), None)
+    place = os.path.realpath(path)
+    while not os.path.exists(os.path.join(place, ".git")):  # noqa: PTH110, PTH118 - each start walks up
+        above = os.path.dirname(place)  # noqa: PTH120
+        if above == place:
+            return None
+        place = above
+    return Path(place)
 
 
 def look(path: str | Path, ignore: Collection[str | Path] = (), timeout_s: float = 10) -> TreeState | None:

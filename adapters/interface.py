@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from adapters.evidence import Evidence
+from adapters.paths import Paths
 from adapters.process.spec import Ending
 from adapters.verdict import Verdict
 
@@ -48,6 +49,7 @@ class Context:
     base_dir: Path | None = None
     allowed_roots: tuple[Path, ...] | None = None
     allowed_env: tuple[str, ...] = ()
+    paths: Paths | None = None  # the job's, if the caller has resolved and checked them already
 
 
 @dataclass(frozen=True)

@@ -34,21 +34,28 @@ def resolve(
         for key in ("working_dir", "log_file", "error_report")
     }
     allowed = None if roots is None else tuple(Path(place) for place in roots)
-    if allowed is not None and not inside(root, allowed):
+    if allowed is not None and not _below(root, allowed):
         raise OutsideRoots(
             f"paths.repo_root {root} is outside of the allowed roots ({_listed(allowed)}); "
             "work in one of them, or let the administrator add this one"
         )
     for key, place in found.items():
-        if place is not None and not inside(place, (root, *(allowed or ()))):
+        if place is not None and not _below(place, (root, *(allowed or ()))):
             raise OutsideRoots(f"paths.{key} leads out of the repository to {place}; name a place inside {root}")
     return Paths(root, found["working_dir"] or root, found["log_file"], found["error_report"])
 
 
 def inside(path: Path, roots: Iterable[Path | str]) -> bool:
     """Whether `path`, with every symlink followed, is one of the `roots` or lies in one."""
-    real = Path(path).resolve()
-    return any(real.is_relative_to(Path(root).resolve()) for root in roots)
+    return _below(Path(path).resolve(), roots)
+
+
+def _below(real: Path, roots: Iterable[Path | str]) -> bool:
+    """The same for a path that is resolved already. A root that is a prefix as it stands needs no look at the disk."""
+    places = tuple(roots)
+    return any(real.is_relative_to(root) for root in places) or any(
+        real.is_relative_to(Path(root).resolve()) for root in places
+    )
 
 
 def must_exist(paths: Paths) -> None:

@@ -47,6 +47,8 @@ ENV_FILES = (("aider", (".env",)), ("gemini", (".env", ".gemini/.env")))
 
 def scan(working_dir: str | Path, tool: str | None = None) -> list[Finding]:
     """What lies in the working directory or at the top of its repository, for one tool or for all."""
+    if tool is not None and all(tool != name for name, *_ in (*KNOWN, *ENV_FILES)):
+        return []
     here = Path(working_dir).resolve()
     places = list(dict.fromkeys((gitinfo.root_of(here) or here, here)))
     found = [

@@ -188,13 +188,13 @@ _BROKERS: dict[str, dict[str, object]] = {
 Q_CLUSTER: dict[str, object] = {
     "name": "engine",
     **_BROKERS[ENGINE_BROKER],
-    "workers": ENGINE_SLOTS + 1,  # one is always free for ordinary tasks
+    "workers": 2,  # one is the node's runner, with all its slots; one is free for ordinary tasks
     "timeout": 120,  # these two are for ordinary tasks only: a job keeps its own time
     "retry": 300,
     "max_attempts": 5,
     "ack_failures": True,
     "save_limit": -1,  # a positive limit loads every success row for each task
-    "queue_limit": 2 * (ENGINE_SLOTS + 1),
+    "queue_limit": 4,
     "bulk": 1,
     "poll": ENGINE_POLL_S,
     "guard_cycle": 0.5,  # a binary fraction: the guard compares its float timer with 0

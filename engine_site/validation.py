@@ -19,7 +19,7 @@ import schema
 from adapters.base import Adapter
 from adapters.process import Spec, run_process
 from jobs.queue.broker import MONITOR, RUN_NEXT
-from jobs.queue.notifier import Listener, ring
+from jobs.queue.notifier import Listener, notify
 from jobs.store import JobStateStore
 
 MODULES = (
@@ -52,7 +52,7 @@ def checks() -> list[Check]:
         Check("the state store keeps a run and its events", store),
         Check("the database is up to date", migrations),
         Check("wake-ups lead to their functions", dotted_names),
-        Check("the doorbell rings", doorbell),
+        Check("notifications arrive", notifications),
         Check("the data directory can be written", data_directory),
         Check("the allowed directories exist", roots),
         Check("a program runs under the shim", shim),
@@ -130,11 +130,11 @@ def dotted_names() -> None:
         demand(callable(import_string(name)), f"{name} is not callable")
 
 
-def doorbell() -> None:
+def notifications() -> None:
     ear = Listener()
     try:
-        ring()
-        demand(ear.wait(1.0), "a ring was not heard within a second")
+        notify()
+        demand(ear.wait(1.0), "a notification did not arrive within a second")
     finally:
         ear.close()
 

@@ -71,6 +71,11 @@ class KeeperPool:
         self._by_key: dict[str, Keeper] = {}
         self.keepers: list[Keeper] = []
 
+    def warm(self) -> None:
+        """Have an idle keeper, so that the first attempt does not wait for an interpreter to start."""
+        if not self.keepers:
+            self.keepers.append(spawn())
+
     def start(self, spec: Spec, key: str) -> tuple[Keeper, Running]:
         """Raises ShimError if no keeper can be started."""
         keeper = self._by_key.get(key)

@@ -1,4 +1,4 @@
-"""Our broker: serves ordinary q2 tasks, and derives wake-ups for jobs from the job table, so none can be lost."""
+"""Our broker: serves ordinary q2 tasks, and hands out a token whenever the node has no runner, so none can be lost."""
 
 import logging
 import os
@@ -14,18 +14,17 @@ from django_q.signing import SignedPackage
 
 from jobs import db
 from jobs.queue import drain
-from jobs.queue.notifier import Listener
-from jobs.queue.slots import startable
+from jobs.queue.node_lock import has_runner
 
 log = logging.getLogger("engine.broker")
 RUN_NEXT = "jobs.services.execution.execute.run_next"  # by dotted name: the queue stands below the services; a test resolves it
 MONITOR = "jobs.services.maintenance.monitor.NodeMonitor"
-TOKEN_S = 0.25  # a token that nobody took within this time is made anew
+TOKEN_S = 0.5  # after this time without a runner, another token is handed out
 AGENT = "ENGINE_AGENT"  # set by our cluster command, whose main process owns the monitor
 
 
 def token() -> str:
-    """A synthetic task that claims and runs jobs. It is not stored anywhere and needs no acknowledgement."""
+    """A synthetic task that makes its worker the node's runner. It is not stored anywhere and needs no acknowledgement."""
     return str(
         SignedPackage.dumps(
             {
@@ -50,9 +49,7 @@ class EngineBroker(ORM):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._listener: Listener | None = None
-        self._listener_pid = 0
-        self._issued: list[float] = []
+        self._issued_at = 0.0
         self._ticked_at = 0.0
         self._tick_monitor: Callable[[], None] | None = None
 
@@ -62,30 +59,21 @@ class EngineBroker(ORM):  # type: ignore[misc]
                 tasks: list[tuple[int | None, str]] | None = super().dequeue()
                 return tasks
             self._tick()
-            if self._token_due():
-                self._issued.append(time.monotonic())
+            if self._runner_missing():
+                self._issued_at = time.monotonic()
                 return [(None, token())]
-            if self._ear().wait(TOKEN_S if self._issued else settings.ENGINE_POLL_S):
-                self._issued.clear()  # something changed: what was handed out before may have been used up
         except DatabaseFault as fault:
             # Raised, this would cost the pusher ten seconds and its life.
-            log.warning("the database is away: %s", fault)
+            log.warning("the database is unavailable: %s", fault)
             db.connection().close()
-            time.sleep(settings.ENGINE_POLL_S)
+        time.sleep(min(settings.ENGINE_POLL_S, TOKEN_S if self._issued_at else settings.ENGINE_POLL_S))
         return None
 
-    def _token_due(self) -> bool:
-        """Whether a free slot and a job that may start wait for each other."""
-        self._issued = [at for at in self._issued if time.monotonic() - at < TOKEN_S]
-        if drain.stopping():
+    def _runner_missing(self) -> bool:
+        """Whether this node needs a runner and none has been asked for just now."""
+        if drain.stopping() or time.monotonic() - self._issued_at < TOKEN_S:
             return False
-        return startable(len(self._issued) + 1) > len(self._issued)
-
-    def _ear(self) -> Listener:
-        # The broker is made before the fork; the ear belongs to the process that listens.
-        if self._listener is None or self._listener_pid != os.getpid():
-            self._listener, self._listener_pid = Listener(), os.getpid()
-        return self._listener
+        return not has_runner()
 
     def _tick(self) -> None:
         """Under the stock command no other process watches the node."""

@@ -19,6 +19,7 @@ from jobs import db
 from jobs.models import StepAttempt
 from jobs.queue import drain
 from jobs.queue.broker import AGENT
+from jobs.queue.notifier import notify
 from jobs.queue.robust import RobustQueue, RobustSentinel, die_with_parent, fork_process
 from jobs.queue.slots import startable
 
@@ -30,7 +31,7 @@ STALL_S = 15.0  # claimable work, a free slot and no claim for so long: the pool
 class EngineCluster:
     """Runs in the foreground until a signal. First SIGTERM or SIGINT: drain, then hand back. Second: stop at once."""
 
-    def __init__(self, *, on_tick: Callable[[], object], on_worker_start: Callable[[], object]) -> None:
+    def __init__(self, *, on_tick: Callable[[], object]) -> None:
         self.on_tick = on_tick
         self.sentinel: Any = None
         self._signals = 0
@@ -38,7 +39,7 @@ class EngineCluster:
         self._claims = -1
         os.environ[AGENT] = "1"
         django_q.cluster.Queue = RobustQueue  # type: ignore[attr-defined,assignment]
-        post_spawn.connect(lambda **_: prepare_worker(on_worker_start), weak=False, dispatch_uid="engine-worker")
+        post_spawn.connect(prepare_worker, weak=False, dispatch_uid="engine-worker")
 
     def run(self) -> None:
         die_with_parent()
@@ -95,9 +96,11 @@ class EngineCluster:
 
     def _stop(self) -> None:
         """Let running jobs finish for the grace time, hand the rest back, then end the pool: always within the bound."""
+        notify()  # the runner waits for notifications, and reads the stage when it gets one
         grace, hand_back = settings.ENGINE_STOP_GRACE_S, settings.ENGINE_CANCEL_GRACE_S + 10
         if not self._wait_until_idle(grace, until_signal=2):
             drain.set_stage(drain.HAND_BACK)
+            notify()
             self._wait_until_idle(hand_back, until_signal=3)
         os.kill(self.sentinel.pid, signal.SIGKILL)
         self.sentinel.join(5)
@@ -119,7 +122,7 @@ class EngineCluster:
             return True  # unknown: wait for the bound
 
 
-def prepare_worker(on_start: Callable[[], object]) -> None:
+def prepare_worker(**_: object) -> None:
     """In each new worker: a signal to the whole group must not take its job away; q2's own time-outs still may."""
 
     def on_term(number: int, frame: FrameType | None) -> None:
@@ -127,4 +130,3 @@ def prepare_worker(on_start: Callable[[], object]) -> None:
             os._exit(0)
 
     signal.signal(signal.SIGTERM, on_term)
-    on_start()

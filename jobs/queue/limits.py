@@ -1,8 +1,9 @@
 """Limits, counted from live rows each time they are asked for: nothing can leak, and a raised limit holds at once."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 from django.db.models import Q
@@ -13,43 +14,77 @@ from jobs.models.job import JobQuerySet
 from jobs.states import CircuitState, WaitType
 
 
-@dataclass
+class Wanting(Protocol):
+    """What limits ask of a job that is to start: a `Job`, or a row with as much of one."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def tool(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def repo_key(self) -> str: ...
+    @property
+    def exclusive(self) -> bool: ...
+    @property
+    def concurrency_key(self) -> str: ...
+    @property
+    def concurrency_limit(self) -> int: ...
+
+
+class Alive(NamedTuple):
+    """`number` jobs that hold processes and do not differ in these; `job_id` is one of them."""
+
+    job_id: str
+    tool: str
+    queue: str
+    repo_key: str
+    exclusive: bool
+    concurrency_key: str
+    number: int = 1
+
+
 class Limits:
     """What is full at this moment."""
 
-    closed_tools: dict[str, str] = field(default_factory=dict)  # tool -> sentence
-    closed_queues: dict[str, str] = field(default_factory=dict)
-    writers: dict[str, str] = field(default_factory=dict)  # working tree -> job that holds it
-    keys: Counter[str] = field(default_factory=Counter)
+    def __init__(self, alive: Iterable[Alive], tools: Iterable[ToolControl], queues: Iterable[QueueControl]) -> None:
+        self.closed_tools: dict[str, str] = {}  # tool -> sentence
+        self.closed_queues: dict[str, str] = {}
+        self.writers: dict[str, str] = {}  # working tree -> job that holds it
+        self.keys: Counter[str] = Counter()
+        self._running_tools: Counter[str] = Counter()
+        self._running_queues: Counter[str] = Counter()
+        self._tools = {control.name: control for control in tools}
+        self._queues = {control.name: control for control in queues}
+        self._at = db.now()
+        for some in alive:
+            self._count(some)
+        for tool in {*self._tools, *settings.ENGINE_TOOL_LIMITS}:
+            self._look_at_tool(tool)
+        for queue in self._queues:
+            self._look_at_queue(queue)
 
     @classmethod
     def read(cls) -> "Limits":
-        limits, tools, queues = cls(), Counter[str](), Counter[str]()
-        alive = Job.objects.alive().values_list("job_id", "tool", "queue", "repo_key", "exclusive", "concurrency_key")
-        for job_id, tool, queue, repo, exclusive, key in alive:
-            tools[tool] += 1
-            queues[queue] += 1
-            if repo and exclusive:
-                limits.writers[repo] = job_id
-            if key:
-                limits.keys[key] += 1
-        limits._close_tools(tools)
-        for control in QueueControl.objects.all():
-            if control.paused:
-                limits.closed_queues[control.name] = _paused(f"queue {control.name}", control)
-            elif control.limit is not None and queues[control.name] >= control.limit:
-                limits.closed_queues[control.name] = _full(f"queue {control.name}", control.limit)
-        return limits
+        fields = ("job_id", "tool", "queue", "repo_key", "exclusive", "concurrency_key")
+        alive = (Alive(*row) for row in Job.objects.alive().values_list(*fields))
+        return cls(alive, ToolControl.objects.all(), QueueControl.objects.all())
 
-    def _close_tools(self, running: Counter[str]) -> None:
-        controls, now = {control.name: control for control in ToolControl.objects.all()}, db.now()
-        for tool in {*controls, *settings.ENGINE_TOOL_LIMITS}:
-            control = controls.get(tool)
-            limit = limit_of(tool, control)
-            if control and (sentence := _shut(control, running[tool], now)):
-                self.closed_tools[tool] = sentence
-            elif limit is not None and running[tool] >= limit:
-                self.closed_tools[tool] = _full(tool, limit)
+    def admit(self, job: Wanting) -> bool:
+        """Whether `job` may start now; if so, it counts from here on."""
+        if self.why_not(job):
+            return False
+        self._count(Alive(job.job_id, job.tool, job.queue, job.repo_key, job.exclusive, job.concurrency_key))
+        self._look_at_tool(job.tool)
+        self._look_at_queue(job.queue)
+        return True
+
+    def trials(self, tools: Iterable[str]) -> list[str]:
+        """Of these tools, those with an open circuit: what starts there is the trial."""
+        return sorted(
+            {tool for tool in tools if tool in self._tools and self._tools[tool].circuit == CircuitState.OPEN}
+        )
 
     def apply(self, jobs: JobQuerySet) -> JobQuerySet:
         """Only the jobs that may start now."""
@@ -63,7 +98,7 @@ class Limits:
             jobs = jobs.exclude(full)
         return jobs
 
-    def why_not(self, job: Job) -> tuple[WaitType, str] | None:
+    def why_not(self, job: Wanting) -> tuple[WaitType, str] | None:
         """Which limit keeps `job` back, as a type and half a sentence; or None."""
         if job.queue in self.closed_queues:
             return WaitType.QUEUE, self.closed_queues[job.queue]
@@ -74,6 +109,29 @@ class Limits:
         if job.concurrency_key and self.keys[job.concurrency_key] >= job.concurrency_limit:
             return WaitType.CONCURRENCY_KEY, f"{job.concurrency_key} is in use"
         return None
+
+    def _count(self, alive: Alive) -> None:
+        self._running_tools[alive.tool] += alive.number
+        self._running_queues[alive.queue] += alive.number
+        if alive.repo_key and alive.exclusive:
+            self.writers[alive.repo_key] = alive.job_id
+        if alive.concurrency_key:
+            self.keys[alive.concurrency_key] += alive.number
+
+    def _look_at_tool(self, tool: str) -> None:
+        running, control = self._running_tools[tool], self._tools.get(tool)
+        limit = limit_of(tool, control)
+        if control is not None and (sentence := _shut(control, running, self._at)):
+            self.closed_tools[tool] = sentence
+        elif limit is not None and running >= limit:
+            self.closed_tools[tool] = _full(tool, limit)
+
+    def _look_at_queue(self, queue: str) -> None:
+        control = self._queues.get(queue)
+        if control is not None and control.paused:
+            self.closed_queues[queue] = _paused(f"queue {queue}", control)
+        elif control is not None and control.limit is not None and self._running_queues[queue] >= control.limit:
+            self.closed_queues[queue] = _full(f"queue {queue}", control.limit)
 
 
 def limit_of(tool: str, control: ToolControl | None) -> int | None:

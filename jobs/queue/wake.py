@@ -1,4 +1,4 @@
-"""Wake workers: ring the doorbell and, where a stock q2 broker is configured, leave a token in its queue."""
+"""Wake workers: notify their listeners and, where a stock q2 broker is configured, leave a token in its queue."""
 
 from django.conf import settings
 from django.db import Error as DatabaseFault
@@ -17,7 +17,7 @@ def stock_broker() -> bool:
 
 def wake() -> None:
     """After commit: a lost token costs at most a second, a double one nothing."""
-    notifier.ring()
+    notifier.notify()
     if stock_broker():
         _enqueue()
 

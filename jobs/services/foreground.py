@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +16,9 @@ from jobs.errors import Refused
 from jobs.models import Job
 from jobs.services.core.private_queue import private_queue
 from jobs.services.core.transitions import move
-from jobs.services.execution.claim import Claimant, claim_next
-from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.execution.claim import Claimant
+from jobs.services.execution.runner import Runner
+from jobs.services.execution.waiting import Timer
 from jobs.services.maintenance.monitor import NodeMonitor
 from jobs.services.operations import job_actions
 from jobs.services.reading.viewer import UNRESTRICTED
@@ -26,7 +26,7 @@ from jobs.services.reading.wait_reasons import for_jobs
 from jobs.services.submission.submit import ENGINE, Submitter, submit
 from jobs.states import JobStatus, WaitType
 
-POLL_S = 0.2
+MAX_WAIT_S = 0.2
 RESCUE_INTERVAL_S = 1.0
 
 
@@ -43,38 +43,30 @@ def run_here(
     queue = private_queue()
     job = submit(document, by=by, base=base, source=source, queue=queue)
     claimant = Claimant.this_process(queues=[queue], node=f"{settings.ENGINE_NODE}/{own_identity()[0]}", slots=1)
-    try:
-        with _cancel_on_interrupt(job, by.name):
-            _work(job, claimant, on_output, on_wait)
-    finally:
-        discard_shims()
+    with Runner(claimant, on_output) as runner, _cancel_on_interrupt(job, by.name):
+        _work(job, runner, on_wait)
     return job
 
 
-def _work(
-    job: Job, claimant: Claimant, on_output: Callable[[bytes], None] | None, on_wait: Callable[[str], None] | None
-) -> None:
-    reported, rescued_at, monitor = "", 0.0, NodeMonitor()
+def _work(job: Job, runner: Runner, on_wait: Callable[[str], None] | None) -> None:
+    reported, rescue, monitor = "", Timer(RESCUE_INTERVAL_S), NodeMonitor()
     while True:
+        runner.turn(MAX_WAIT_S)
+        if runner.active:
+            continue
         job.refresh_from_db()
         if job.is_settled:
             return
-        attempt = claim_next(claimant)
-        if attempt is not None:
-            execute(attempt, on_output)
-            continue
         if job.status == JobStatus.RETRYING and job.not_before and job.not_before <= db.now():
             _promote(job)
             continue
-        if time.monotonic() - rescued_at >= RESCUE_INTERVAL_S:
+        if rescue.due():
             # Where no cluster runs, no other process ends what a killed run left in the way of this one.
-            rescued_at = time.monotonic()
             monitor.look_after_attempts()
         waiting = for_jobs([job], titles_for=UNRESTRICTED).get(job.pk)
         if waiting and waiting.type != WaitType.TURN and on_wait and waiting.sentence != reported:
             reported = waiting.sentence
             on_wait(reported)
-        time.sleep(POLL_S)
 
 
 def _promote(job: Job) -> None:

@@ -5,7 +5,6 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from adapters.process import ShimError
+from adapters.process import KeeperPool, ShimError
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 from jobs import db
@@ -21,9 +20,8 @@ from jobs.errors import InvalidDocument
 from jobs.models import Job, StepAttempt
 from jobs.queue import notifier
 from jobs.services.accounts import secrets
-from jobs.services.execution import attempts, supervise
-from jobs.services.execution import execute as executing
-from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.execution import runner
+from jobs.services.execution.execute import execute
 from jobs.services.maintenance.monitor import NodeMonitor
 from jobs.services.maintenance.rescue import rescue
 from jobs.services.operations import job_actions
@@ -38,9 +36,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _shims(data_dir: Path) -> Iterator[None]:
-    yield
-    discard_shims()
+def _data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "AWAY_S", 0.05)
 
 
 @pytest.mark.parametrize("to", ["tests", "shell", "git"])
@@ -127,10 +124,8 @@ def test_a_worker_that_slept_through_its_lease_starts_nothing(tmp_path: Path) ->
 def test_the_lease_counts_from_the_start_of_the_tool(tmp_path: Path) -> None:
     submit(document(tmp_path, []))
     attempt = claim()
-    attempts.begin(attempt)
-    row = StepAttempt.objects.get(pk=attempt.pk)
-    assert row.heartbeat == 1
-    assert row.lease_until is not None and attempt.lease_until is not None and row.lease_until > attempt.lease_until
+    execute(attempt)
+    assert StepAttempt.objects.get(pk=attempt.pk).heartbeat >= 1
 
 
 def test_a_success_of_a_job_with_secrets_survives_a_database_that_is_away(
@@ -169,19 +164,15 @@ def test_a_lost_run_of_a_program_is_not_queued_where_nobody_serves() -> None:
     assert attempt.job.status == "quarantined"
 
 
-def test_a_shim_that_cannot_be_started_ahead_costs_the_running_job_nothing(
+def test_a_keeper_that_cannot_be_started_is_no_fault_of_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submit(document(tmp_path, ["-c", "print('hi')"]))
-    attempt = claim()
-    executing.prewarm()
+    def broken(*_: object) -> None:
+        raise ShimError("No keeper could be started: no more processes")
 
-    def broken() -> None:
-        raise ShimError("No shim could be started: no more processes")
-
-    monkeypatch.setattr(executing.Shim, "spawn", broken)
-    execute(attempt)
-    assert Job.objects.get().status == "completed"
+    monkeypatch.setattr(KeeperPool, "start", broken)
+    job, attempt = run(document(tmp_path, ["-c", "print('hi')"]))
+    assert (job.status, attempt.reason) == ("retrying", "infra")
 
 
 def test_escalating_what_never_ran_hands_over_the_whole_prompt() -> None:
@@ -206,16 +197,16 @@ def test_a_vanished_tool_is_refused_with_a_sentence() -> None:
     assert Job.objects.get(pk=job.pk).tool == "codex"
 
 
-def test_a_ring_that_fails_costs_nobody_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_notification_that_fails_costs_nobody_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     def broken() -> None:
         raise OSError("too many open files")
 
-    monkeypatch.setattr(notifier, "_ring_sockets", broken)
+    monkeypatch.setattr(notifier, "_notify_sockets", broken)
     assert submit(document(tmp_path, [])).status == "queued"
 
 
-def test_a_data_directory_with_a_long_path_has_a_deaf_ear(settings: Settings, tmp_path: Path) -> None:
+def test_a_data_directory_with_a_long_path_has_no_notifications(settings: Settings, tmp_path: Path) -> None:
     settings.ENGINE_DATA_DIR = tmp_path / ("x" * 60) / ("y" * 60)
     ear = notifier.Listener()
     assert ear.wait(0.01) is False
@@ -229,8 +220,7 @@ def test_a_queued_job_whose_attempt_number_is_taken_stops_nobody(tmp_path: Path)
     assert claim().number == 2
 
 
-def test_a_frozen_shim_does_not_keep_a_cancelled_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervise, "FROZEN_S", 0.2)
+def test_a_frozen_keeper_does_not_keep_a_cancelled_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = submit(document(tmp_path, SLEEPER))
 
     def freeze_and_cancel() -> None:

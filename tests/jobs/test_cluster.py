@@ -26,7 +26,7 @@ def cluster(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Clus
         made = Cluster(tmp_path)
         made.start()
         try:
-            made.wait(lambda: len(made.pool()) >= 5)
+            made.wait(lambda: len(made.pool()) >= 4)
             yield made
         finally:
             made.stop()
@@ -77,7 +77,7 @@ def test_the_death_of_the_sentinel_brings_a_new_pool(cluster: Cluster) -> None:
     old = {proc.pid for proc in cluster.pool()}
     (sentinel,) = children(cluster.pid)
     send(sentinel, signal.SIGKILL)
-    cluster.wait(lambda: len(cluster.pool()) >= 5 and not old & {proc.pid for proc in cluster.pool()})
+    cluster.wait(lambda: len(cluster.pool()) >= 4 and not old & {proc.pid for proc in cluster.pool()})
     assert all(look(pid) is None for pid in old)
     cluster.wait_for(cluster.submit(["-c", "pass"]), "completed")
 

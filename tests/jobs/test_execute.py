@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from adapters.process.sweep import processes_of
 from jobs import db
 from jobs.errors import LostLease
 from jobs.models import ErrorGroup, Event, Job, LogChunk, StepAttempt
-from jobs.services.execution import supervise
+from jobs.services.execution import runner
 from jobs.services.execution.claim import Claimant, claim_next
-from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.execution.execute import execute
 from jobs.services.operations import job_actions
 from jobs.services.submission.submit import submit
 from jobs.states import AttemptStatus, JobStatus
@@ -36,9 +36,8 @@ STUBBORN = [
 
 
 @pytest.fixture(autouse=True)
-def _shims(data_dir: Path) -> Iterator[None]:
-    yield
-    discard_shims()
+def _data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "AWAY_S", 0.05)
 
 
 def run(document: dict[str, Any]) -> tuple[Job, StepAttempt]:
@@ -164,14 +163,14 @@ def test_a_database_that_is_away_for_a_while_costs_the_job_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away_until = time.monotonic() + 1.5
-    real = supervise.Supervisor._look
+    real = runner.Runner._extend_leases
 
-    def look(self: supervise.Supervisor) -> None:
+    def extend(self: runner.Runner) -> None:
         if time.monotonic() < away_until:
             raise OperationalError("the database is away")
         real(self)
 
-    monkeypatch.setattr(supervise.Supervisor, "_look", look)
+    monkeypatch.setattr(runner.Runner, "_extend_leases", extend)
     job, attempt = run(document(tmp_path, ["-c", "import time; time.sleep(1); print('done')"]))
     assert (job.status, attempt.log_bytes) == ("completed", 5)
 
@@ -181,10 +180,15 @@ def test_a_database_that_stays_away_stops_the_tool_before_anybody_may_claim_it(
 ) -> None:
     settings.ENGINE_WATCHDOG_S = 1.0
 
-    def look(self: supervise.Supervisor) -> None:
-        raise OperationalError("the database is away")
+    real, calls = runner.Runner._extend_leases, list[int]()
 
-    monkeypatch.setattr(supervise.Supervisor, "_look", look)
+    def extend(self: runner.Runner) -> None:
+        calls.append(1)
+        if len(calls) > 1:  # the first one is before the start
+            raise OperationalError("the database is away")
+        real(self)
+
+    monkeypatch.setattr(runner.Runner, "_extend_leases", extend)
     began = time.monotonic()
     job, attempt = run(document(tmp_path, SLEEPER))
     assert time.monotonic() - began < 10
@@ -192,10 +196,8 @@ def test_a_database_that_stays_away_stops_the_tool_before_anybody_may_claim_it(
 
 
 def test_a_success_is_settled_when_the_database_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jobs.services.execution import execute as module
-
     calls: list[int] = []
-    real = module.settle
+    real = runner.settle_batch
 
     def settle(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)
@@ -203,7 +205,7 @@ def test_a_success_is_settled_when_the_database_comes_back(tmp_path: Path, monke
             raise OperationalError("the database is away")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(module, "settle", settle)
+    monkeypatch.setattr(runner, "settle_batch", settle)
     job, _ = run(document(tmp_path, ["-c", "pass"]))
     assert job.status == "completed" and len(calls) == 3
 
@@ -280,10 +282,10 @@ def test_a_secret_looking_value_never_reaches_log_rows_or_report(tmp_path: Path)
 
 
 def test_a_defect_in_our_own_code_closes_the_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: supervise.Supervisor) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(supervise.Supervisor, "watch", broken)
+    monkeypatch.setattr(runner.attempts, "judge", broken)
     job, attempt = run(document(tmp_path, ["-c", "pass"]))
     assert (job.status, attempt.reason) == ("retrying", "infra")
     assert processes_of(attempt.marker) == []

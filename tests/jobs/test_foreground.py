@@ -1,6 +1,5 @@
 """Runs in the foreground, and logs that are not easily copied."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from django.utils import timezone
 from jobs.models import Job, LogChunk, StepAttempt
 from jobs.services import foreground
 from jobs.services.core.private_queue import private_queue, private_queue_prefix
-from jobs.services.execution import log_shipping
-from jobs.services.execution.execute import discard_shims, execute
+from jobs.services.execution import log_shipping, runner
+from jobs.services.execution.execute import execute
 from jobs.services.operations import job_actions
 from jobs.services.submission.submit import submit
 from tests.factories import make_job
@@ -23,9 +22,8 @@ NOBODY = (2**22 + 1, 1)  # beyond every pid
 
 
 @pytest.fixture(autouse=True)
-def _shims(data_dir: Path) -> Iterator[None]:
-    yield
-    discard_shims()
+def _data(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "AWAY_S", 0.05)
 
 
 def test_a_foreground_run_is_not_kept_out_by_one_that_was_killed(tmp_path: Path) -> None:
@@ -54,10 +52,10 @@ def test_a_retry_of_a_foreground_job_goes_to_a_queue_that_is_served() -> None:
 
 
 def test_a_log_that_cannot_be_copied_costs_the_job_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Any, size: int) -> None:
+    def broken(self: Any) -> None:
         raise PermissionError("no")
 
-    monkeypatch.setattr(log_shipping.Shipper, "_ship_to", broken)
+    monkeypatch.setattr(log_shipping.LogCopy, "read", broken)
     submit(document(tmp_path, ["-c", "print('hi')"]))
     execute(claim())
     assert Job.objects.get().status == "completed"
@@ -66,15 +64,15 @@ def test_a_log_that_cannot_be_copied_costs_the_job_nothing(tmp_path: Path, monke
 def test_the_copy_of_a_log_is_whole_although_the_database_was_away_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = log_shipping.Shipper._ship_to, list[int]()
+    real, calls = runner.settle_batch, list[int]()
 
-    def away(self: Any, size: int) -> None:
+    def away(endings: Any) -> Any:
         calls.append(1)
         if len(calls) < 4:
             raise OperationalError("away")
-        real(self, size)
+        return real(endings)
 
-    monkeypatch.setattr(log_shipping.Shipper, "_ship_to", away)
+    monkeypatch.setattr(runner, "settle_batch", away)
     submit(document(tmp_path, ["-c", "print('hi')"]))
     execute(claim())
     assert Job.objects.get().status == "completed"

@@ -4,7 +4,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.errors import Refused
 from jobs.queue.cluster import EngineCluster
-from jobs.services.execution import execute
 from jobs.services.maintenance import nodes
 from jobs.services.maintenance.monitor import NodeMonitor
 
@@ -13,7 +12,7 @@ class Command(BaseCommand):
     help = "Run jobs on this host until a signal. Use this instead of qcluster: it survives kills and stops within a bound."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cluster = EngineCluster(on_tick=NodeMonitor().tick, on_worker_start=execute.prewarm)
+        cluster = EngineCluster(on_tick=NodeMonitor().tick)
         try:
             nodes.register()
         except Refused as refusal:

@@ -1,10 +1,12 @@
 """The one place where an event is written. Callers do it in the transaction of the change it tells of."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jobs import audit
 from jobs.models import Event, Job
 from jobs.services.core.sanitize import storable
+from jobs.sql.model_rows import insert
 
 
 def record(
@@ -17,8 +19,28 @@ def record(
     **payload: Any,
 ) -> Event:
     """Append what happened. Values of secrets never belong in `payload`."""
+    happened = event(event_type, job=job, run_id=run_id, ws_id=ws_id, by=by, **payload)
+    happened.save(force_insert=True)
+    return happened
+
+
+def record_all(happened: Sequence[Event]) -> None:
+    """Append all of it, in this order."""
+    insert(happened, returning="")
+
+
+def event(
+    event_type: str,
+    *,
+    job: Job | None = None,
+    run_id: str | None = None,
+    ws_id: str = "",
+    by: str = "engine",
+    **payload: Any,
+) -> Event:
+    """What happened, not written yet."""
     caller = audit.current()
-    return Event.objects.create(
+    return Event(
         event_type=event_type,
         via=caller.via,
         address=caller.address,

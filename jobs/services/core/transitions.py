@@ -1,6 +1,7 @@
 """`move`: the only way a job changes state. One conditional update, one event, and what follows from it, in one transaction."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Value
@@ -47,9 +48,7 @@ def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any
     at = db.now()
     fields |= {"status": to, "updated_at": at, "finished_at": at if to in FINAL else None, "expires_at": None}
     if to == JobStatus.QUEUED:
-        patience = job.metadata.get("queue_timeout_seconds")
-        expires_at = at + timedelta(seconds=patience) if patience else None
-        fields |= {"queued_at": at, "not_before": None, "expires_at": expires_at}
+        fields |= queue_fields(job, at)
     # Old status and fence in the WHERE clause are the lock: of two callers, one updates a row.
     if not Job.objects.filter(pk=job.pk, status=old, fence=job.fence).update(version=F("version") + 1, **fields):
         raise WrongState(f"Job {job.job_id} is no longer {old.label.lower()}.", state=old)
@@ -57,6 +56,13 @@ def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any
         setattr(job, name, value)
     job.version += 1
     events.record(event or f"job.{to}", job=job, by=by, old=old, new=to, **payload)
+
+
+def queue_fields(job: Job, at: datetime) -> dict[str, Any]:
+    """What else changes when a job enters its queue."""
+    patience = job.metadata.get("queue_timeout_seconds")
+    expires_at = at + timedelta(seconds=patience) if patience else None
+    return {"queued_at": at, "not_before": None, "expires_at": expires_at}
 
 
 def follow_run(job: Job) -> None:
@@ -100,7 +106,7 @@ def _take_turns(run_id: str) -> None:
 def _release_dependants(parent: Job) -> list[Job]:
     """In the parent's own final transaction: let children go, block them, or keep them held. Returns the blocked ones."""
     if parent.status == JobStatus.COMPLETED:
-        _let_go(parent)
+        let_go([parent])
         return []
     blocked, ended = [], [parent]
     while ended:  # a loop, for a line of children may be longer than the stack
@@ -116,15 +122,19 @@ def _unmet(parent: Job) -> tuple[Any, Any]:
     return waiting.filter(needs=parent), waiting.filter(needs_workstream_id=parent.workstream_id)
 
 
-def _let_go(parent: Job) -> None:
-    own, of_stream = _unmet(parent)
+def let_go(parents: Sequence[Job]) -> None:
+    """Release what waits for these jobs, which have completed, and for the workstreams that are complete with them."""
+    waiting = Dependency.objects.filter(met=False)
+    own = waiting.filter(needs__in=parents)
     children = list(own.values_list("job_id", flat=True))
     own.update(met=True)
-    if of_stream.exists():
-        _take_turns(parent.run_id)
-        if not Job.objects.filter(workstream_id=parent.workstream_id).exclude(status=JobStatus.COMPLETED).exists():
-            children += of_stream.values_list("job_id", flat=True)
-            of_stream.update(met=True)
+    for run_id, workstream_id in sorted({(parent.run_id, parent.workstream_id) for parent in parents}):
+        of_stream = waiting.filter(needs_workstream_id=workstream_id)
+        if of_stream.exists():
+            _take_turns(run_id)
+            if not Job.objects.filter(workstream_id=workstream_id).exclude(status=JobStatus.COMPLETED).exists():
+                children += of_stream.values_list("job_id", flat=True)
+                of_stream.update(met=True)
     for child in locked(children):
         recount(child)
 

@@ -1,7 +1,10 @@
-"""An attempt between Engine and its adapter: how it begins, and what is concluded from its ending, by whoever finds it."""
+"""Attempts between Engine and their adapter: the command before the start, the verdict after the end.
+
+`prepare`, `judge` and `reject` read and write files only, so that they can run beside the work with the database.
+"""
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -10,11 +13,8 @@ from adapters.errors import AdapterError, MissingSecret
 from adapters.interface import Context
 from adapters.process import Ending, Spec
 from adapters.verdict import Reason, Verdict
-from jobs.errors import LostLease
 from jobs.models import StepAttempt
 from jobs.services.accounts import node_secrets
-from jobs.services.core import events
-from jobs.services.execution.claim import extend_lease
 from jobs.services.submission import job_paths
 
 log = logging.getLogger("engine.attempts")
@@ -30,28 +30,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Begun:
-    """What is to be run, and the secrets that it runs with."""
+class Prepared:
+    """What is to be run, and what is noted of it on the attempt."""
 
     spec: Spec
-    secrets: dict[str, str] = field(repr=False)
+    command: list[str]  # as it may be shown
+    base_commit: str
+    risks: list[dict[str, object]]  # what in the repository could redirect the tool
 
 
-def begin(attempt: StepAttempt) -> Begun:
-    """Build the command, look at the working tree, note both. Raises AdapterError with a sentence, LostLease."""
-    job = attempt.job
-    secrets = node_secrets.granted(job)
-    context = _context(attempt, secrets)
-    prepared = execution.begin(registry.get(attempt.step_name), _document(attempt), context)
-    base_commit = prepared.before.head if prepared.before else ""
-    risky = _repository_config(attempt, prepared)
-    # Also a beat: all that took time, and whoever was taken for dead meanwhile must not start anything.
-    if not extend_lease(attempt, command=prepared.command.display, base_commit=base_commit):
-        raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
-    attempt.command, attempt.base_commit = list(prepared.command.display), base_commit
-    if risky:
-        events.record("attempt.repository_config", job=job, attempt=attempt.number, findings=risky)
-    return Begun(_bounded(attempt, prepared), secrets)
+def prepare(attempt: StepAttempt, secrets: dict[str, str]) -> Prepared:
+    """Build the command and examine the working tree. Reads files only: the job must be loaded, no query is made.
+
+    Raises AdapterError with a sentence; nothing has been started then.
+    """
+    prepared = execution.begin(registry.get(attempt.step_name), _document(attempt), _context(attempt, secrets))
+    return Prepared(
+        _bounded(attempt, prepared),
+        list(prepared.command.display),
+        prepared.before.head if prepared.before else "",
+        _repository_config(attempt, prepared),
+    )
 
 
 def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
@@ -69,19 +68,29 @@ def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
     )
 
 
-def conclude(attempt: StepAttempt, ending: Ending, secrets: dict[str, str] | None = None) -> Outcome:
-    """The adapter's verdict on an ending, with its error report written. No adapter makes it raise.
-
-    `secrets` are those that it began with; who took it over asks for them again.
-    """
+def judge_orphan(attempt: StepAttempt, ending: Ending) -> Outcome:
+    """`judge` for a process that did not start the attempt; reads the secrets from the database."""
     try:
-        secrets = node_secrets.granted(attempt.job) if secrets is None else secrets
+        secrets = node_secrets.granted(attempt.job)
     except MissingSecret:
         secrets = {}  # without them only masking inside the verdict is less sure
+    return judge(attempt, ending, secrets)
+
+
+def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str]) -> Outcome:
+    """The adapter's verdict on an ending, with its error report written. No adapter makes it raise.
+
+    `secrets` are those that it began with.
+    """
     try:
-        # Roots that an operator has changed since must not turn a finished run into a failure.
-        own = (job_paths.from_json(attempt.job.paths).repo_root,)
-        context = replace(_context(attempt, secrets), allowed_roots=(*job_paths.roots(), *own))
+        # As they were resolved at submission: roots that an operator changed since must not make a finished run a failure.
+        places = job_paths.from_json(attempt.job.paths)
+        roots = (*job_paths.roots(), places.repo_root)
+        context = replace(
+            _context(attempt, secrets),
+            allowed_roots=roots,
+            paths=places if attempt.job.paths.get("working_dir") else None,
+        )
         result, verdict = execution.conclude(registry.get(attempt.step_name), _document(attempt), context, ending)
     except Exception as defect:
         log.exception("the %s adapter failed to judge attempt %s", attempt.step_name, attempt.pk)
@@ -92,7 +101,7 @@ def conclude(attempt: StepAttempt, ending: Ending, secrets: dict[str, str] | Non
     return Outcome(verdict, git.get("head", ""), result.error_report_path)
 
 
-def refuse(attempt: StepAttempt, refusal: AdapterError) -> Outcome:
+def reject(attempt: StepAttempt, refusal: AdapterError) -> Outcome:
     """The job cannot be run as it stands: nothing was started, and trying again would change nothing."""
     result, verdict = execution.refuse(_document(attempt), _context(attempt, {}), refusal)
     details = {**verdict.details, "permanent": True, "blames": "tool" if refusal.blames_tool else "job"}

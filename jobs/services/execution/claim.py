@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from jobs.errors import WrongState
 from jobs.models import Job, Node, StepAttempt, ToolControl
 from jobs.queue.limits import Limits
 from jobs.services.core.transitions import move
+from jobs.sql.attempts import Previous
 from jobs.states import AttemptStatus, CircuitState, JobStatus
 
 
@@ -77,7 +78,7 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
     move(
         job,
         JobStatus.RUNNING,
-        by=f"worker {claimant.node}",
+        by=worker_name(claimant),
         payload={"attempt": number, "tool": job.tool},
         fence=job.fence + 1,
         attempts_made=number,
@@ -85,17 +86,29 @@ def _open_attempt(job: Job, claimant: Claimant) -> StepAttempt:
         reason="",
         summary="",
     )
+    attempt = new_attempt(job, claimant, previous, at)
+    attempt.save(force_insert=True)
+    return attempt
+
+
+def worker_name(claimant: Claimant) -> str:
+    """Who is named in the events of a claim."""
+    return f"worker {claimant.node}"
+
+
+def new_attempt(job: Job, claimant: Claimant, previous: Previous | StepAttempt | None, at: datetime) -> StepAttempt:
+    """The attempt of a job that has just been claimed, not written yet; `previous` is the job's latest one before it."""
     marker = secrets.token_hex(16)
-    return StepAttempt.objects.create(
+    return StepAttempt(
         run_id=job.run_id,
         ws_id=job.workstream.ws_id,
         step_name=job.tool,
         started_at=at,
         job=job,
-        number=number,
+        number=job.attempts_made,
         escalation_level=job.escalation_level,
         cause=job.handoff.get("cause", "submitted" if previous is None else "retried"),
-        escalated_from_id=previous.pk if previous and previous.step_name != job.tool else None,
+        escalated_from_id=previous.id if previous and previous.step_name != job.tool else None,
         handoff=job.handoff,
         result_json={"job_id": job.job_id},
         fence=job.fence,

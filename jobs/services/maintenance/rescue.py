@@ -25,7 +25,7 @@ def rescue(attempt: StepAttempt, cause: str, *, by: str = "maintenance") -> None
     if ending is None or not _is_own_ending(ending, attempt):
         settle(attempt, Verdict(Reason.LOST, f"Lost: {cause}.", "lost", details={"survivors": survivors}), by=by)
         return
-    outcome = attempts.conclude(attempt, ending)
+    outcome = attempts.judge_orphan(attempt, ending)
     settle(attempt, outcome.verdict, ending, by=by, head_commit=outcome.head_commit, error_report=outcome.error_report)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,23 +12,16 @@ from jobs import db
 from jobs.errors import LostLease, WrongState
 from jobs.models import Job, StepAttempt
 from jobs.queue.wake import wake
-from jobs.services.core import events
 from jobs.services.core.sanitize import fit, storable
 from jobs.services.core.transitions import move
 from jobs.services.outcome import error_groups
+from jobs.services.outcome.attempt_record import closing_event, closing_fields
 from jobs.services.outcome.circuit_breaker import note_outcome
 from jobs.services.outcome.handoff import build_handoff
 from jobs.services.outcome.retry_policy import Decision, Past, Policy, decide
-from jobs.states import ATTEMPT_NEXT, AttemptStatus, JobStatus
+from jobs.states import AttemptStatus, JobStatus
 
 log = logging.getLogger("engine.settle")
-STATUS = {
-    Reason.OK: AttemptStatus.COMPLETED,
-    Reason.TIMEOUT: AttemptStatus.TIMEOUT,
-    Reason.STALLED: AttemptStatus.TIMEOUT,
-    Reason.CANCELLED: AttemptStatus.CANCELLED,
-    Reason.LOST: AttemptStatus.LOST,
-}
 
 
 def settle(
@@ -61,7 +53,7 @@ def settle(
         _close(attempt, job, verdict, ending, head_commit, error_report)
         decision, handoff = _hand_over(job, attempt, verdict, _decide(job, attempt, verdict))
         note_outcome(attempt.step_name, verdict)
-        _record(job, attempt, verdict, ending, decision, by)
+        closing_event(job, attempt, verdict, ending, decision.action, by).save(force_insert=True)
         _follow(job, attempt, verdict, decision, handoff)
         db.on_commit(wake)  # a slot is free
     return decision
@@ -70,46 +62,8 @@ def settle(
 def _close(
     attempt: StepAttempt, job: Job, verdict: Verdict, ending: Ending | None, head_commit: str, error_report: str
 ) -> None:
-    status = STATUS.get(verdict.reason, AttemptStatus.FAILED)
-    assert status in ATTEMPT_NEXT[AttemptStatus.RUNNING]
-    at = db.now()
-    fields: dict[str, Any] = {
-        "status": status,
-        "completed_at": at,
-        "reason": verdict.reason.value,
-        "verdict": {
-            "summary": verdict.summary,
-            "rule": verdict.rule,
-            "evidence": list(verdict.evidence),
-            "details": dict(verdict.details),
-            "reset_at": verdict.reset_at,
-        },
-        "usage": dict(verdict.usage),
-        "head_commit": head_commit or attempt.head_commit,
-        "lease_until": None,
-    }
-    if ending is not None:
-        fields |= {
-            "exit_code": ending.exit_code,
-            "signal": ending.signal,
-            "survivors": ending.survivors,
-            "log_bytes": ending.log_bytes,
-            "log_lines": ending.log_lines,
-            "first_error_line": ending.first_error_line,
-        }
-    duration = ending.duration_s if ending else max(0.0, (at - attempt.started_at).total_seconds())
-    fields["result_json"] = storable(
-        {
-            "job_id": job.job_id,
-            "exit_code": fields.get("exit_code"),
-            "error_report_path": error_report,
-            "duration_s": round(duration, 3),
-            "success": verdict.success,
-            "status": status.value,
-            "reason": verdict.reason.value,
-            "summary": verdict.summary,
-            **({"ending": ending.as_dict()} if ending else {}),
-        }
+    fields = closing_fields(
+        attempt, job.job_id, verdict, ending, head_commit=head_commit, error_report=error_report, at=db.now()
     )
     if not verdict.success and verdict.reason not in (Reason.CANCELLED, Reason.LOST):
         fields["error"] = error_groups.note(attempt, verdict, job)
@@ -169,26 +123,6 @@ def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decis
         log.warning("job %s cannot be handed over to %s: %r", job.job_id, decision.tool, refusal)
         sentence = f"{verdict.summary}; it could not be handed over to {decision.tool}: {refusal}"
         return replace(_decide(job, attempt, verdict, alone=True), sentence=sentence), {}
-
-
-def _record(
-    job: Job, attempt: StepAttempt, verdict: Verdict, ending: Ending | None, decision: Decision, by: str
-) -> None:
-    stop: Mapping[str, Any] = {}
-    if ending and (ending.killed or ending.survivors):
-        stop = {"killed": ending.killed, "survivors": ending.survivors, "stop_s": round(ending.stop_s, 2)}
-    events.record(
-        f"attempt.{attempt.status}",
-        job=job,
-        by=by,
-        attempt=attempt.number,
-        tool=attempt.step_name,
-        reason=verdict.reason.value,
-        summary=verdict.summary,
-        exit_code=attempt.exit_code,
-        then=decision.action,
-        **stop,
-    )
 
 
 def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, handoff: dict[str, Any]) -> None:

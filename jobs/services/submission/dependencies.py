@@ -19,10 +19,13 @@ def link(jobs: Sequence[Job]) -> None:
     """Write the dependencies of freshly created jobs, then let go those that wait for nothing."""
     rows = [row for job in jobs for row in _rows(job)]
     Dependency.objects.bulk_create(rows)
-    bound = {row.job_id for row in rows}  # a ring leads through a new job that needs something
+    bound = {row.job_id for row in rows if not row.met}  # a ring leads through a new job that needs something
     _refuse_ring([job for job in jobs if job.pk in bound])
     for job in jobs:
-        _settle(job)
+        if job.pk in bound:
+            _settle(job)
+        else:
+            move(job, JobStatus.QUEUED)
 
 
 def _rows(job: Job) -> list[Dependency]:
@@ -103,11 +106,15 @@ def _edges(nodes: Sequence[int]) -> list[tuple[int, int, str]]:
 
 
 def failed_need(job: Job) -> Job | None:
-    """What `job` still needs and what has ended otherwise than well: it would wait for that forever."""
+    """One of those that `job` still needs and that ended otherwise than well: it would wait for that forever.
+
+    Both queries start from the rows of `job` and take one index entry for each: history costs nothing.
+    """
     unmet = job.dependencies.filter(met=False)
-    own = Job.objects.filter(dependants__in=unmet, status__in=NOT_COMPLETED)
-    streams = unmet.filter(needs_workstream__isnull=False).values("needs_workstream")
-    return own.first() or Job.objects.filter(workstream__in=streams, status__in=NOT_COMPLETED).first()
+    own = unmet.filter(needs__status__in=NOT_COMPLETED).order_by("-needs_id").values_list("needs_id", flat=True)
+    of_stream = unmet.filter(needs_workstream__jobs__status__in=NOT_COMPLETED)
+    failed = [*own[:1]] or [*of_stream.values_list("needs_workstream__jobs", flat=True)[:1]]
+    return Job.objects.get(pk=failed[0]) if failed else None
 
 
 def _settle(job: Job) -> None:

@@ -38,25 +38,21 @@ def resolve(document: Mapping[str, Any], base: Path | None) -> Paths:
     return paths.resolve(document, base or default_base(), roots=roots())
 
 
-def problems(document: Mapping[str, Any], base: Path | None) -> list[Problem]:
-    """The same as a problem of the document."""
+def located(document: Mapping[str, Any], base: Path | None) -> tuple[Paths | None, list[Problem]]:
+    """The same, with what is wrong as problems of the document; without places if there are any."""
     try:
-        root = str(resolve(document, base).repo_root)
+        places = resolve(document, base)
+        root = str(places.repo_root)
         if len(root) > LONGEST_ROOT:
             sentence = f"paths.repo_root has {len(root)} characters; expected at most {LONGEST_ROOT}."
             shorter = "Work in a directory with a shorter path."
-            return [Problem("/paths/repo_root", sentence, root[:80], f"at most {LONGEST_ROOT} characters", shorter)]
+            return None, [
+                Problem("/paths/repo_root", sentence, root[:80], f"at most {LONGEST_ROOT} characters", shorter)
+            ]
     except OutsideRoots as refusal:
         key = re.match(r"paths\.(\w+)", str(refusal))
         pointer = f"/paths/{key[1]}" if key else "/paths"
         found = str((document.get("paths") or {}).get(key[1], "")) if key else ""
-        return [
-            Problem(
-                pointer,
-                f"{refusal}.",
-                found,
-                ", ".join(settings.ENGINE_ROOTS),
-                "Use a path inside one of them, or let an operator extend ENGINE_ROOTS.",
-            )
-        ]
-    return []
+        way_out = "Use a path inside one of them, or let an operator extend ENGINE_ROOTS."
+        return None, [Problem(pointer, f"{refusal}.", found, ", ".join(settings.ENGINE_ROOTS), way_out)]
+    return places, []
