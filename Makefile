@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up worker test check fmt schema bench drill browser shots fuzz leaks pins clean
+.PHONY: help setup demo up worker test test-fast check fmt schema bench drill browser shots fuzz leaks pins clean
 
 PORT ?= 8750
 VENV := .venv
@@ -40,6 +40,9 @@ worker: $(VENV)/.base ## start only a cluster, for one more host
 
 test: $(VENV)/.dev ## run the whole test suite with what this machine has
 	@$(BIN)/python -m tests
+
+test-fast: $(VENV)/.dev ## run the tests that need no browser, no cluster and no PostgreSQL
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not (cluster or browser or aider)"
 
 check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment checks
 	$(BIN)/ruff format --check .

@@ -6,6 +6,10 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
+from tests.run_alone import pytest_terminal_summary
+
+__all__ = ["data_dir", "pytest_terminal_summary"]
+
 # A busy machine must not make a test fail: figures come from the benchmark.
 hypothesis_settings.register_profile("engine", deadline=None, max_examples=60)
 hypothesis_settings.load_profile("engine")
