@@ -67,7 +67,7 @@ def plan(postgres: str, extra: list[str]) -> list[list[Pass]]:
         [
             pytest("The suite on SQLite", "-n", "2", "-m", "not (cluster or browser or aider)", *extra),
             # A process of its own: the browser's event loop would stand in the way of the others' database calls.
-            pytest("Browsers", "-m", "browser", *extra),
+            pytest("Browsers", "-m", "browser", "tests/browser", *extra),
         ],
         [pytest("Clusters and real tools", "-n", "3", "-m", "cluster or aider", *extra)],
     ]

@@ -1,5 +1,6 @@
 """Fixtures that every floor uses."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from tests.run_alone import pytest_terminal_summary
 
 __all__ = ["data_dir", "pytest_terminal_summary"]
 
+# A shell that starts a command in the background lets it ignore Ctrl-C, and so would every process of a test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine must not make a test fail: figures come from the benchmark.
 hypothesis_settings.register_profile("engine", deadline=None, max_examples=60)
 hypothesis_settings.load_profile("engine")
