@@ -45,7 +45,7 @@ test: $(VENV)/.dev ## run the whole test suite with what this machine has
 	@$(BIN)/python -m tests
 
 test-fast: $(VENV)/.dev ## run the tests that need no browser, no cluster and no PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not (cluster or browser or aider)"
+	@$(BIN)/python -m pytest -n 2 -m "not (cluster or browser or aider)"
 
 check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment checks
 	$(BIN)/ruff format --check .

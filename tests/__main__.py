@@ -81,9 +81,7 @@ def plan(postgres: str, extra: list[str]) -> list[list[Pass]]:
 
 def pytest(title: str, *arguments: str, **environment: str) -> Pass:
     """In CI a pass that fails is run once more and both are shown: a busy machine must not decide, a defect must."""
-    # A group of tests that share an expensive fixture stays with one worker.
-    command = [sys.executable, "-m", "pytest", "--dist", "loadgroup", *arguments]
-    return Pass(title, command, environment, tries=2 if CI else 1)
+    return Pass(title, [sys.executable, "-m", "pytest", *arguments], environment, tries=2 if CI else 1)
 
 
 def drill(name: str, database: str) -> Pass:

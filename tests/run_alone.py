@@ -33,8 +33,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def command(nodeid: str, keywords: Iterable[str], seed: object, root: Path) -> str:
     """A line for a shell in `root`; an integer `seed` gives random data and order as they were."""
     here, python = os.environ, Path(sys.executable)
-    if "xdist_group" in keywords:
-        nodeid = nodeid.rpartition("@")[0] or nodeid  # `--dist loadgroup` adds the group's name
     settings = variables(keywords, here)
     program = str(python.relative_to(root)) if python.is_relative_to(root) else str(python)
     words = [*settings, program, "-m", "pytest", nodeid]

@@ -11,7 +11,7 @@ from schema.client import Client, EngineError
 from tests.factories_plain import document
 from tests.live import ROOT, Live, live
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 SLOW = "import time\nfor n in range(4):\n    print('step', n, flush=True)\n    time.sleep(0.3)\nraise SystemExit(7)"
 
 

@@ -34,8 +34,3 @@ def test_it_names_the_database_and_the_servers_that_the_test_asked_for(monkeypat
     names = "DATABASE_URL='postgresql://a@b/c?d=e' "
     assert command("a", [], 1, ROOT).startswith(names + PYTHON)
     assert command("a", ["redis"], 1, ROOT).startswith(f"{names}ENGINE_TEST_REDIS=redis://here {PYTHON}")
-
-
-def test_the_group_that_xdist_adds_is_left_out() -> None:
-    assert " 'a::b[x@y]' " in command("a::b[x@y]@live", ["xdist_group"], 1, ROOT)
-    assert " 'a::b[x@y]' " in command("a::b[x@y]", [], 1, ROOT)

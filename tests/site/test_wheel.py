@@ -12,7 +12,7 @@ import pytest
 
 from tests.reference import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 IMPORTS = """
 from engine.adapters.aider_adapter import AiderAdapter, run_aider_job
 from engine.interfaces import AdapterInterface
