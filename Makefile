@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up worker test check fmt schema bench drill browser shots fuzz leaks pins clean
+.PHONY: help setup demo up worker test test-fast check fmt schema bench drill browser shots fuzz leaks pins clean
 
 PORT ?= 8750
 VENV := .venv
@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # The first Python that is new enough; uv brings one where there is none.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+# Images for containers set it; then every one of the many processes of a test run would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,9 @@ worker: $(VENV)/.base ## start only a cluster, for one more host
 
 test: $(VENV)/.dev ## run the whole test suite with what this machine has
 	@$(BIN)/python -m tests
+
+test-fast: $(VENV)/.dev ## run the tests that need no browser, no cluster and no PostgreSQL
+	@$(BIN)/python -m pytest -n 2 -m "not (cluster or browser or aider)"
 
 check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment checks
 	$(BIN)/ruff format --check .

@@ -22,6 +22,10 @@ from engine_site.settings import DATABASES, STORAGES  # noqa: E402
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in production: the in-memory database that Django would make has other locks.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA, "test.db"))}
+else:
+    # No test loses power: what is committed need not be on the disk before the next statement.
+    DATABASES["default"] |= {"ENGINE": "tests.postgresql"}
+    DATABASES["default"]["OPTIONS"] |= {"options": "-c synchronous_commit=off"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -28,14 +28,14 @@ def test_every_setting_that_the_readme_names_is_read_somewhere() -> None:
 def test_every_make_target_that_the_documents_name_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"`(?:[A-Z]+=\S+ )?make (\w+)`", path.read_text()):
+        for target in re.findall(r"`(?:[A-Z]+=\S+ )?make ([\w-]+)`", path.read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{path.name}: make {target}"
 
 
 def test_every_make_target_is_described() -> None:
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[1].split())  # type: ignore[index]
-    described = set(re.findall(r"^(\w+):.*## \w", makefile, re.MULTILINE))
+    described = set(re.findall(r"^([\w-]+):.*## \w", makefile, re.MULTILINE))
     assert phony == described
 
 

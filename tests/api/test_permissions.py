@@ -1,4 +1,4 @@
-"""Every operation × every role × own, foreign, hidden, anonymous; generated from the router: a new one is in."""
+"""Every operation × every role × own, foreign, hidden, anonymous; from the OpenAPI document: a new one is in."""
 
 import json
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from jobs.api.openapi import scope_of
 from jobs.models import Job, Project, Workstream
 from jobs.roles import ROLES, SCOPES, TOKEN_SCOPES
 from tests.api.conftest import Api
-from tests.api.matrix import call
+from tests.api.matrix import call, committed_document
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 OPERATIONS = [
     (operation_id, operation["x-scope"], method.upper(), path)
-    for path, methods in json.loads(json.dumps(engine_api.get_openapi_schema(path_prefix="/api/v1/")))["paths"].items()
+    for path, methods in committed_document()["paths"].items()
     for method, operation in methods.items()
     for operation_id in [operation["operationId"]]
 ]

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from adapters.process import Shim, Spec
-from adapters.process.sweep import own_identity, processes_of
+from adapters.process.sweep import own_identity, processes_of, read_pids
 from jobs.errors import Refused
 from jobs.models import ErrorGroup, Event, Job, Node, StepAttempt
 from jobs.queue.broker import AGENT, EngineBroker
@@ -24,7 +24,7 @@ from jobs.services.core.private_queue import private_queue
 from jobs.services.core.transitions import move
 from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.maintenance import nodes
-from jobs.services.maintenance.monitor import NodeMonitor
+from jobs.services.maintenance.monitor import SHIM_EXIT_S, NodeMonitor
 from jobs.services.maintenance.repair import repair
 from jobs.services.maintenance.rescue import rescue
 from jobs.services.operations import job_actions
@@ -299,25 +299,35 @@ def test_a_second_cluster_of_the_same_name_on_this_host_is_refused(leftovers: li
     nodes.register()
 
 
-def test_a_shim_at_its_work_gets_a_moment_to_record_the_truth(data_dir: Path, dead_worker: tuple[int, int]) -> None:
-    """Its worker is dead; the shim has seen a success and still ends leftovers: that success counts."""
+def test_a_shim_at_its_work_gets_a_moment_to_record_the_truth(
+    data_dir: Path, tmp_path: Path, dead_worker: tuple[int, int]
+) -> None:
+    """Its worker is dead; the shim still waits for the tool, which then succeeds: that success counts."""
     job = make_job(spec=make_document())
-    attempt, monitor = claim(job, dead_worker), NodeMonitor()
+    clock = [1000.0]
+    attempt, monitor = claim(job, dead_worker), NodeMonitor(clock=lambda: clock[0])
+    tool = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]):\n    time.sleep(0.02)"
+    go = tmp_path / "go"
     with Shim.spawn() as shim:
         shim.start(
             Spec(
-                argv=[sys.executable, "-c", "import time; time.sleep(0.4)"],
+                argv=[sys.executable, "-c", tool, str(go)],
                 env={},
                 cwd="/tmp",
                 attempt_dir=attempt.directory,
                 marker=attempt.marker,
             )
         )
-        deadline = time.monotonic() + 10
-        while Job.objects.get(pk=job.pk).status == JobStatus.RUNNING and time.monotonic() < deadline:
-            monitor.tick()
-            shim.read()
-            time.sleep(0.05)
+        deadline = time.monotonic() + 15
+        while not read_pids(attempt.directory):
+            assert time.monotonic() < deadline, "the shim has not started"
+            time.sleep(0.02)
+        monitor.tick()
+        assert Job.objects.get(pk=job.pk).status == JobStatus.RUNNING
+        go.touch()
+        assert shim.wait(15) is not None
+        clock[0] += SHIM_EXIT_S + 1
+        monitor.tick()
     job.refresh_from_db()
     assert job.status == "completed" and job.attempts.count() == 1
 
