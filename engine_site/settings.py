@@ -69,12 +69,8 @@ _SQLITE_PATH = Path(env.text("PIPELINE_DB_PATH", str(ENGINE_DATA_DIR / "engine.d
 DATABASES = {"default": env.database(_DATABASE_URL) if _DATABASE_URL else env.sqlite(_SQLITE_PATH)}
 DATABASE_ROUTERS = ["jobs.db.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": ENGINE_DATA_DIR / "cache",
-    }
-}
+# In memory: pages keep figures there for seconds, and must not fail when the disk is full.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- Who may come in -------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
