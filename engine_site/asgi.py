@@ -1,9 +1,7 @@
-import os
+"""The site as an ASGI application, for `engine up`, `engine web`, or another ASGI server."""
 
-from django.core.asgi import get_asgi_application
+from jobs import boot  # isort: skip  # sets Django up before what needs it is imported
+from engine_site.web.bridge import Bridge  # isort: skip
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engine_site.settings")
-os.environ.setdefault(
-    "ENGINE_KEEP_CONNECTIONS", "0"
-)  # under ASGI each request has a thread, and a connection, of its own
-application = get_asgi_application()
+__all__ = ["application", "boot"]
+application = Bridge()

@@ -37,13 +37,7 @@ def names(name: str, default: str = "") -> list[str]:
 
 def sqlite(path: Path) -> dict[str, object]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = sqlite_database(str(path), full_sync=flag("ENGINE_SQLITE_FULL_SYNC", False))
-    return {**found, "CONN_MAX_AGE": connection_age()}
-
-
-def connection_age() -> int | None:
-    """Workers keep their connection; web processes, which run each request in a thread of its own, close it."""
-    return None if flag("ENGINE_KEEP_CONNECTIONS", True) else 0
+    return sqlite_database(str(path), full_sync=flag("ENGINE_SQLITE_FULL_SYNC", False))
 
 
 def database(url: str) -> dict[str, object]:
@@ -60,7 +54,7 @@ def database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": connection_age(),
+        "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
     }

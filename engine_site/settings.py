@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from django.utils.csp import CSP
+from whitenoise.compress import Compressor
 
 from engine_site import env
 
@@ -22,7 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "engine_site.static_files.StaticFiles",
     "django_htmx",
     "django_q",
     "ninja",
@@ -68,12 +69,8 @@ _SQLITE_PATH = Path(env.text("PIPELINE_DB_PATH", str(ENGINE_DATA_DIR / "engine.d
 DATABASES = {"default": env.database(_DATABASE_URL) if _DATABASE_URL else env.sqlite(_SQLITE_PATH)}
 DATABASE_ROUTERS = ["jobs.db.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": ENGINE_DATA_DIR / "cache",
-    }
-}
+# In memory: pages keep figures there for seconds, and must not fail when the disk is full.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- Who may come in -------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -131,6 +128,9 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+# Compressing these would take most of the time of the first start, and no browser asks for them by itself.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map", "md", "txt")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -139,6 +139,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.text("ENGINE_LOG_LEVEL", "WARNING")},
     "loggers": {"engine": {"level": env.text("ENGINE_LOG_LEVEL", "INFO")}},
 }
+
+# --- The web process -------------------------------------------------------------------------------------------------
+ENGINE_WEB_THREADS = int(env.number("ENGINE_WEB_THREADS", 4, 1))  # for requests that read, and as many for others
 
 # --- Running jobs ----------------------------------------------------------------------------------------------------
 ENGINE_NODE = env.text("ENGINE_NODE", os.uname().nodename)

@@ -3,18 +3,26 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from importlib import import_module
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connections
 
-from jobs.queue.robust import bind_to_parent
+from engine_site import children, static_files
+from engine_site.web.server import STOP_S, listen, serve
 
 START_S = 30.0
+# What the web process needs anyway: imported once, while the database is being prepared.
+PRELOADED = ("engine_site.urls", "engine_site.web.bridge", "jobs.management.commands.cluster")
 
 
 class Failed(Exception):
@@ -23,111 +31,131 @@ class Failed(Exception):
 
 def up(host: str, port: int, on_ready: Callable[[str], None], say: Callable[[str], None] = print) -> None:
     """Run until a signal. Raises Failed."""
-    if _answers(host, port):
-        raise Failed(f"Port {port} on {host} is in use. Choose another one with PORT or --port.")
+    listener = open_port(host, port)
     say("Preparing the database ...")
-    call_command("migrate", verbosity=0, interactive=False)
-    call_command("collectstatic", verbosity=0, interactive=False)
-    site = Site(host, port)
+    site = Site(listener)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, site.on_signal)
-    site.start()
     try:
+        site.start()
         if site.wait_until_ready():
             on_ready(f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/")  # noqa: S104
             site.watch()
     finally:
-        say(
-            f"Stopping; running jobs get {settings.ENGINE_STOP_GRACE_S:g} s to finish. Ctrl-C again hands them back at once."
-        )
+        if site.children:
+            say(
+                f"Stopping; running jobs get {settings.ENGINE_STOP_GRACE_S:g} s to finish. "
+                "Ctrl-C again hands them back at once."
+            )
         site.stop()
 
 
-def _answers(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1" if host == "0.0.0.0" else host, port)) == 0  # noqa: S104
+def open_port(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as fault:
+        raise Failed(
+            f"Port {port} on {host} cannot be used: {fault.strerror or fault}. Choose another one with PORT or --port."
+        ) from None
+
+
+def prepare() -> None:
+    """In a process of its own, which takes the memory that this needs away with it."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except (DatabaseError, CommandError) as fault:
+        print(f"The database cannot be prepared: {fault}", file=sys.stderr)
+        sys.exit(1)
+    static_files.collect()
 
 
 class Site:
-    """The two children, in process groups of their own so that Ctrl-C reaches only us."""
+    """The children, and what happens to them together."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.children: dict[str, BaseProcess] = {}
+        self._preparing: BaseProcess | None = None
         self._signals = 0
+        self._woken, self._wake = os.pipe()
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
+        os.write(self._wake, b".")
+        if self._preparing is not None:
+            self._preparing.terminate()
         if self._signals > 1:  # the person is in a hurry: hand the second signal on
             for child in self.children.values():
-                child.send_signal(signal.SIGTERM)
+                child.terminate()
 
     def start(self) -> None:
-        self._spawn("cluster", ["-m", "django", "cluster"])
-        self._spawn(
-            "web",
-            [
-                "-m",
-                "uvicorn",
-                "engine_site.asgi:application",
-                "--host",
-                self.host,
-                "--port",
-                str(self.port),
-                "--lifespan",
-                "off",
-                "--log-level",
-                "warning",
-                "--no-server-header",
-                "--timeout-graceful-shutdown",
-                "3",
-            ],
-        )
+        self._prepare()
+        if self._signals:
+            return
+        children.share_memory()
+        self.children["cluster"] = children.start("cluster", self._run_cluster)
+        self.children["web"] = children.start("web", serve, self.listener)
 
-    def _spawn(self, name: str, arguments: Sequence[str]) -> None:
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(settings.BASE_DIR), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
-        self.children[name] = subprocess.Popen(
-            [sys.executable, *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            process_group=0,
-            preexec_fn=bind_to_parent,
-        )
+    def _prepare(self) -> None:
+        self._preparing = children.start("prepare", prepare)
+        for module in PRELOADED:
+            import_module(module)
+        self._preparing.join()
+        failed = self._preparing.exitcode and not self._signals
+        self._preparing = None
+        if failed:
+            raise Failed("The site could not be prepared; the lines above say why.")
+
+    def _run_cluster(self) -> None:
+        self.listener.close()
+        call_command("cluster")
 
     def wait_until_ready(self) -> bool:
+        """Whether it answers; not if a signal came first."""
         deadline = time.monotonic() + START_S
-        while not self._signals and not _answers(self.host, self.port):
+        host, port = self.listener.getsockname()[:2]
+        while not self._signals and not _answers(host, port):
             self._refuse_dead()
             if time.monotonic() > deadline:
-                raise Failed(f"The web server did not answer on port {self.port} within {START_S:.0f} s.")
-            time.sleep(0.1)
+                raise Failed(f"The web server did not answer on port {port} within {START_S:.0f} s.")
+            time.sleep(0.05)
         return not self._signals
 
     def watch(self) -> None:
+        connections.close_all()
         while not self._signals:
             self._refuse_dead()
-            time.sleep(0.2)
+            wait([self._woken, *(child.sentinel for child in self.children.values())])
 
     def _refuse_dead(self) -> None:
         for name, child in self.children.items():
-            code = child.poll()
-            if code is not None:
-                raise Failed(f"The {name} ended by itself with exit code {code}; the lines above say why.")
+            if child.exitcode is not None:
+                raise Failed(f"The {name} ended by itself with exit code {child.exitcode}; the lines above say why.")
 
     def stop(self) -> None:
         """Web first, so that nobody submits to a cluster that goes away; both within their bounds."""
-        bound = settings.ENGINE_STOP_GRACE_S + settings.ENGINE_CANCEL_GRACE_S + 20
-        for name in ("web", "cluster"):
+        self.listener.close()
+        for name, seconds in (
+            ("web", STOP_S + 3),
+            ("cluster", settings.ENGINE_STOP_GRACE_S + settings.ENGINE_CANCEL_GRACE_S + 20),
+        ):
             child = self.children.get(name)
-            if child is None or child.poll() is not None:
+            if child is None or child.exitcode is not None:
                 continue
-            child.send_signal(signal.SIGTERM)
-            try:
-                child.wait(timeout=bound if name == "cluster" else 6)
-            except subprocess.TimeoutExpired:
+            child.terminate()
+            child.join(seconds)
+            if child.exitcode is None:
                 child.kill()
-                child.wait()
+                child.join()
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether a request is answered: that the port is open says nothing, we hold it ourselves."""
+    connection = HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, timeout=2)  # noqa: S104
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -9,13 +9,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 40
+START_S = 90
+ENGINE = "from engine_site.cli import main; main()"
 USER, PASSWORD = "root", "only for this server"
 MAKE_USER = f"""
 from django.contrib.auth.models import Group, User
@@ -32,6 +33,7 @@ class Live:
     data: Path
     repository: Path
     env: dict[str, str]
+    web: "subprocess.Popen[bytes]" = field(init=False)
 
     def manage(self, *words: str, stdin: str = "") -> str:
         done = subprocess.run(
@@ -51,9 +53,8 @@ class Live:
         self, *words: str, stdin: str = "", merged: bool = False, **env: str
     ) -> "subprocess.CompletedProcess[str]":
         """The `engine` command on this server's own database, or with ENGINE_URL over its API."""
-        code = "from engine_site.cli import main; main()"
         return subprocess.run(
-            [sys.executable, "-c", code, *words],
+            [sys.executable, "-c", ENGINE, *words],
             cwd=ROOT,
             env={**self.env, **env},
             input=stdin,
@@ -65,7 +66,7 @@ class Live:
 
 
 @contextmanager
-def live(*, cluster: bool = False, **settings: str) -> Iterator[Live]:
+def live(*, cluster: bool = False, code: str = ENGINE, **settings: str) -> Iterator[Live]:
     """A running server, with a cluster if asked for. Ends both; ends with the processes that it started alone."""
     with tempfile.TemporaryDirectory(prefix="engine-live-") as scratch, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -92,29 +93,15 @@ def live(*, cluster: bool = False, **settings: str) -> Iterator[Live]:
         }
         server = Live(f"http://127.0.0.1:{port}", "", data, repository, env)
         server.manage("migrate", "--verbosity", "0")
-        server.manage("collectstatic", "--verbosity", "0", "--no-input")
         server.token = server.manage("shell", "--verbosity", "0", "-c", MAKE_USER).strip().splitlines()[-1]
-        commands = [
-            [
-                "-m",
-                "uvicorn",
-                "engine_site.asgi:application",
-                "--port",
-                str(port),
-                "--lifespan",
-                "off",
-                "--log-level",
-                "warning",
-                "--timeout-graceful-shutdown",
-                "2",
-            ]
-        ]
+        commands = [["-c", code, "web", "--port", str(port)]]
         if cluster:
             commands.append(["manage.py", "cluster"])
         log = Path(scratch, "server.log").open("wb")  # noqa: SIM115  # closed with the children
         children = [
             subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, stdout=log, stderr=log) for words in commands
         ]
+        server.web = children[0]
         try:
             _wait(server.url, children, Path(scratch, "server.log"))
             yield server

@@ -28,11 +28,11 @@ else:
     DATABASES["default"]["OPTIONS"] |= {"options": "-c synchronous_commit=off"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 WHITENOISE_AUTOREFRESH = True
 ENGINE_NODE = "test-node"
 ENGINE_HEARTBEAT_S = 0.2
 ENGINE_STOP_GRACE_S = 2
+ENGINE_API_RATE = 100_000  # tests about it set their own
 ENGINE_CANCEL_GRACE_S = 1
 AXES_ENABLED = False
 Path(DATA, "static").mkdir(exist_ok=True)

@@ -1,5 +1,7 @@
 """`engine up` and `engine worker`: the long-running commands."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -8,18 +10,21 @@ from rich.console import Console
 
 from engine_site import demo as demonstration
 from engine_site.cli.app import app
-from engine_site.up import Failed
+from engine_site.up import Failed, open_port, prepare
 from engine_site.up import up as run_site
+from engine_site.web.server import serve
 
 out = Console(highlight=False, soft_wrap=True)
 
 
+Port = Annotated[int, typer.Option(envvar="PORT", help="Port of the web server.")]
+Host = Annotated[str, typer.Option(envvar="ENGINE_BIND", help="Address that the web server listens on.")]
+
+
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(envvar="PORT", help="Port of the web server.")] = 8750,
-    host: Annotated[
-        str, typer.Option(envvar="ENGINE_BIND", help="Address that the web server listens on.")
-    ] = "127.0.0.1",
+    port: Port = 8750,
+    host: Host = "127.0.0.1",
     demo: Annotated[bool, typer.Option(help="Make a sample repository and run real jobs in it.")] = False,
 ) -> None:
     """Start everything: database, web and cluster, in the foreground. Ctrl-C ends all of it."""
@@ -36,8 +41,23 @@ def up(
                 out.print("No user exists yet. Create one with: python manage.py createsuperuser\n")
         out.print("Ctrl-C stops it.")
 
-    try:
+    with _one_sentence():
         run_site(host, port, ready, out.print)
+
+
+@app.command()
+def web(port: Port = 8750, host: Host = "127.0.0.1") -> None:
+    """Serve pages and API until a signal: the web process alone, to start beside workers."""
+    with _one_sentence():
+        listener = open_port(host, port)
+        prepare()
+        serve(listener)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
     except Failed as failure:
         Console(stderr=True, highlight=False).print(f"[red]engine:[/] {failure}")
         raise typer.Exit(1) from None

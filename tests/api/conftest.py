@@ -1,11 +1,13 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
+from jobs.api.request_counts import RequestCounts
+from jobs.api.throttling import Rate
 from jobs.services.accounts import tokens
 from tests.factories import make_user
 
@@ -30,8 +32,8 @@ class Api:
 
 
 @pytest.fixture(autouse=True)
-def fresh_rate() -> None:
-    cache.clear()
+def fresh_rate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Rate, "counts", RequestCounts(tmp_path / "request_counts"))
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """The log of an attempt in windows of lines: the page, the pieces it loads, the search, the raw file."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -21,7 +19,7 @@ from jobs.pages.jobs.attempt_chart import percent
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, pick_attempt
 from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import STREAMS, Visit, page
 from jobs.services.reading.logs import Log, note_watched, open_log
 
 WINDOW = 400
@@ -91,7 +89,7 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
         "found": search(log, question) if question else None,
         "alive": alive,
         "tailing": alive and last >= whole,
-        "streams": isinstance(request, ASGIRequest) and streams_on(),
+        "streams": STREAMS in request.META and streams_on(),
         "marks": [(n, percent((n - 1) / max(1, total))) for n in errors],
         "parts": part_url(job, attempt),
         "window": (percent((first - 1) / max(1, total)), percent(max(0.004, len(lines) / max(1, total)))),
@@ -206,16 +204,8 @@ def raw(request: Visit, job_id: str) -> HttpResponseBase:
             start, end, status = *found, 206
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{log.size}"
     headers["Content-Length"] = str(end - start)
-    pieces = log.raw(start, end, PIECE)
-    body = _from_thread(pieces) if isinstance(request, ASGIRequest) else pieces
+    body = log.raw(start, end, PIECE)
     return StreamingHttpResponse(body, status=status, content_type="text/plain; charset=utf-8", headers=headers)
-
-
-async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces, read beside the event loop: a slow disk must not hold other visitors up."""
-    take = sync_to_async(lambda: next(pieces, b""))
-    while data := await take():
-        yield data
 
 
 def _range(header: str, size: int) -> tuple[int, int] | str | None:
