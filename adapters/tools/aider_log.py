@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from adapters import rules
 from adapters.evidence import mapping
+from adapters.facts import Told
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
@@ -35,7 +35,7 @@ COMMIT = re.compile(r"Commit [0-9a-f]{7,40} ")
 
 
 @dataclass
-class Reading:
+class Reading(Told):
     """What one pass over the log found; a finding is dropped when a later line shows that aider got over it."""
 
     error: str = ""
@@ -43,7 +43,6 @@ class Reading:
     too_long: str = ""
     empty: str = ""
     gave_up: str = ""
-    usage: dict[str, Any] = field(default_factory=dict)
 
     def read(self, line: str) -> None:
         if found := TOKENS.search(line):

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
+from django.db.models import Q
 
 from adapters import execution, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
@@ -81,7 +82,11 @@ def conclude(attempt: StepAttempt, ending: Ending, secrets: dict[str, str] | Non
     try:
         # Roots that an operator has changed since must not turn a finished run into a failure.
         own = (job_paths.from_json(attempt.job.paths).repo_root,)
-        context = replace(_context(attempt, secrets), allowed_roots=(*job_paths.roots(), *own))
+        context = replace(
+            _context(attempt, secrets),
+            allowed_roots=(*job_paths.roots(), *own),
+            tree_is_shared=_shares_its_tree(attempt),
+        )
         result, verdict = execution.conclude(registry.get(attempt.step_name), _document(attempt), context, ending)
     except Exception as defect:
         log.exception("the %s adapter failed to judge attempt %s", attempt.step_name, attempt.pk)
@@ -90,6 +95,14 @@ def conclude(attempt: StepAttempt, ending: Ending, secrets: dict[str, str] | Non
         return Outcome(Verdict(Reason.INFRA, sentence, "classifier_defect", details=details))
     git = result.metadata.get("git") or {}
     return Outcome(verdict, git.get("head", ""), result.error_report_path)
+
+
+def _shares_its_tree(attempt: StepAttempt) -> bool:
+    """Whether a job that only reads had company in its working tree, so that a change need not be its own."""
+    if attempt.job.metadata.get("access", "write") != "read":
+        return False
+    others = StepAttempt.objects.filter(job__repo_key=attempt.job.repo_key).exclude(job=attempt.job)
+    return others.filter(Q(completed_at__isnull=True) | Q(completed_at__gte=attempt.started_at)).exists()
 
 
 def refuse(attempt: StepAttempt, refusal: AdapterError) -> Outcome:
