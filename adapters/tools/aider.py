@@ -145,8 +145,9 @@ class AiderAdapter(AgentAdapter):
 
     def tell(self, job: Job, evidence: Evidence) -> aider_log.Reading:
         reading = aider_log.Reading()
-        for line in evidence.lines():
+        for line in aider_log.own_lines(evidence.lines(), evidence.file(OWN_FILES["--llm-history-file"])):
             reading.read(line)
+        reading.count(evidence.file(OWN_FILES["--analytics-log"]))
         if reading.empty:
             reading.said, reading.quotes = Said.EMPTY, (rules.cut(reading.empty),)
         elif not evidence.tail().strip():
