@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import schema
-from adapters import environment, executable, execution, gitinfo, paths, rules
+from adapters import environment, executable, execution, facts, gitinfo, paths, rules
 from adapters.errors import AdapterError, BadCommand
 from adapters.evidence import Evidence
+from adapters.facts import Said, Told
 from adapters.interface import Adapter, Command, Context, Field, Job, JobResult
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
@@ -78,8 +79,20 @@ class ToolAdapter:
         """Add what keeps the tool from waiting for a terminal; left out with `metadata.raw_command`."""
 
     def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        """The tool's own rules, for an attempt that the engine did not end."""
+        """The tool's own rules, for an attempt that the engine did not end; what git knows is weighed afterwards."""
         return rules.by_exit_code(ending, evidence)
+
+    def tell(self, job: Job, evidence: Evidence) -> Told:
+        """What the tool's own events say, however it ended: the one pass over its log."""
+        return Told()
+
+    def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:
+        """`judge`, for a tool that has events."""
+        return self.judge(job, ending, evidence)
+
+    def expects(self, job: Job) -> bool:
+        """Whether this job is to change its working tree."""
+        return facts.expects(job, self.expects_changes)
 
     def prompt_of(self, job: Job) -> str | None:
         return None
@@ -143,19 +156,23 @@ class ToolAdapter:
         )
 
     def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        if verdict := rules.engine_ended(ending):
-            return verdict
-        metadata = job.get("metadata") or {}
-        verdict = self.judge(job, ending, evidence)
-        if ending.exit_code and ending.exit_code in (metadata.get("success_exit_codes") or ()):
+        told = self.tell(job, evidence)
+        stopped = rules.engine_ended(ending)
+        verdict = stopped or self.judge_told(job, ending, evidence, told)
+        taken = _taken_for_success(job, ending)
+        if taken and not stopped:
             said = f"Exit code {ending.exit_code}, which the job takes for success"
             verdict = replace(verdict, reason=Reason.OK, rule="success_exit_codes", summary=said)
-        if not verdict.success or evidence.git is None:
-            return verdict
-        if not evidence.git.changed and metadata.get("expect_changes", self.expects_changes):
-            said = f"{self.name} ended well but changed nothing, and the job expects a change"
-            return replace(verdict, reason=Reason.NO_CHANGE, rule="git:no_change", summary=said)
-        return verdict
+        known = facts.Facts(
+            stopped=stopped is not None,
+            exit=facts.Exit.SUCCESS if taken else _exit_of(ending),
+            said=told.said if verdict.success or told.said in (Said.FAILED, Said.UNFINISHED) else Said.FAILED,
+            tree=facts.tree_of(evidence, facts.reads(job)),
+            reads=facts.reads(job),
+            expects=self.expects(job),
+        )
+        verdict = facts.weigh(self.name, verdict, told, known, evidence)
+        return replace(verdict, usage={**told.usage, **verdict.usage}, details={**told.details, **verdict.details})
 
     def run_job(self, job: Job, ctx: Context | None = None) -> JobResult:
         """Run `job` here and now, without a queue. Never raises for a job that cannot run: the result says why."""
@@ -219,6 +236,17 @@ class ToolAdapter:
         for number, (key, value) in enumerate(NOBODY.items()):
             env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return env
+
+
+def _taken_for_success(job: Job, ending: Ending) -> bool:
+    codes = (job.get("metadata") or {}).get("success_exit_codes") or ()
+    return bool(ending.exit_code and ending.exit_code in codes)
+
+
+def _exit_of(ending: Ending) -> facts.Exit:
+    if ending.signal:
+        return facts.Exit.SIGNAL
+    return facts.Exit.SUCCESS if ending.exit_code == 0 else facts.Exit.FAILURE
 
 
 def _shown(word: str, secrets: tuple[str, ...]) -> str:

@@ -43,5 +43,11 @@ class OutsideRoots(AdapterError):
     """A path leads out of the directories that the job may use."""
 
 
+class TreeUnknown(AdapterError):
+    """git cannot tell the state of the working tree, and the verdict would rest on it."""
+
+    reason = Reason.INFRA
+
+
 class UnknownTool(AdapterError, LookupError):
     """No adapter of that name is registered."""

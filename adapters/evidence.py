@@ -30,9 +30,18 @@ def plain(raw: bytes) -> str:
 
 
 class Evidence:
-    def __init__(self, attempt_dir: Path, git: GitChange | None = None, secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        attempt_dir: Path,
+        git: GitChange | None = None,
+        secrets: Iterable[str] = (),
+        git_trouble: str = "",
+        shared: bool = False,
+    ) -> None:
         self.attempt_dir = Path(attempt_dir)
         self.git = git
+        self.git_trouble = git_trouble  # git's own words, where it did not answer
+        self.shared = shared  # another job used the tree meanwhile: a change need not be this job's
         self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def lines(self) -> Iterator[str]:
@@ -64,6 +73,10 @@ class Evidence:
         if size > n_bytes and b"\n" in raw[:-1]:
             raw = raw.split(b"\n", 1)[1]
         return "\n".join(plain(line) for line in raw.splitlines())
+
+    def notes(self, n_bytes: int = 32 * 1024) -> list[str]:
+        """The lines in the end of the log that are no JSON: what a tool of events says beside them, on stderr."""
+        return [line for line in self.tail(n_bytes).splitlines() if not line.startswith("{")]
 
     def last_line(self) -> str:
         return next((line.strip() for line in reversed(self.tail().splitlines()) if line.strip()), "")

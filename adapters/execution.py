@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters import gitinfo, paths, report
+from adapters import facts, gitinfo, paths, report
 from adapters.environment import secrets_of
-from adapters.errors import AdapterError, OutsideRoots
+from adapters.errors import AdapterError, OutsideRoots, TreeUnknown
 from adapters.evidence import LOG, Evidence
 from adapters.interface import Adapter, Command, Context, Job, JobResult
 from adapters.process.runner import run_process
@@ -39,17 +39,19 @@ def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
     paths.must_exist(places)
     ctx.attempt_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = adapter.prepare(job, replace(ctx, paths=places))
-    before = _look(places)
-    if before is not None:
-        (ctx.attempt_dir / BEFORE).write_text(json.dumps(before.as_dict()), encoding="utf-8")
+    before, state = _first_look(adapter, job, places)
+    if state is not None:
+        (ctx.attempt_dir / BEFORE).write_text(json.dumps(state), encoding="utf-8")
     return Prepared(_spec(job, ctx, command, places), command, places, before)
 
 
 def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[JobResult, Verdict]:
     """Judge an attempt that `begin` prepared, and write its error report if it failed."""
     places = ctx.paths or paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
-    change = gitinfo.compare(_before(ctx), _look(places))
-    evidence = Evidence(ctx.attempt_dir, change, secrets_of(job.get("env") or {}, ctx.secrets))
+    change, trouble = _change(job, ctx, places)
+    evidence = Evidence(
+        ctx.attempt_dir, change, secrets_of(job.get("env") or {}, ctx.secrets), trouble, ctx.tree_is_shared
+    )
     verdict = adapter.classify(job, ending, evidence)
     result = _result(ending, verdict, change)
     result.log_path = str(places.log_file or ctx.attempt_dir / LOG)
@@ -108,12 +110,38 @@ def _look(places: paths.Paths) -> gitinfo.TreeState | None:
     return gitinfo.look(places.working_dir, [own for own in (places.log_file, places.error_report) if own])
 
 
-def _before(ctx: Context) -> gitinfo.TreeState | None:
+def _first_look(adapter: Adapter, job: Job, places: paths.Paths) -> tuple[gitinfo.TreeState | None, Any]:
+    """The tree before the start, and what is stored of it. Raises TreeUnknown where the verdict would rest on it."""
+    rests = facts.reads(job) or adapter.expects(job)
+    try:
+        before = _look(places)
+    except gitinfo.GitUnknown as trouble:
+        if rests:
+            raise TreeUnknown(
+                f"git cannot tell the state of {places.working_dir}, so it could not be seen what the job did: {trouble}"
+            ) from trouble
+        return None, {"trouble": str(trouble)}
+    if before is None and (job.get("metadata") or {}).get("expect_changes") and adapter.expects(job):
+        raise TreeUnknown(
+            f"paths.working_dir {places.working_dir} is not in a git repository, so the change that "
+            "metadata.expect_changes asks for could not be seen; run git init there, or set it to false"
+        )
+    return before, None if before is None else before.as_dict()
+
+
+def _change(job: Job, ctx: Context, places: paths.Paths) -> tuple[gitinfo.GitChange | None, str]:
+    """What the attempt changed, and why git could not tell it."""
     try:
         state = json.loads((ctx.attempt_dir / BEFORE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return gitinfo.TreeState(**state) if state else None
+        if state is None:
+            return None, ""
+        if "trouble" in state:
+            return None, str(state["trouble"])
+        return gitinfo.compare(gitinfo.TreeState(**state), _look(places)), ""
+    except (OSError, ValueError) as error:
+        return None, f"the note of the tree before the start cannot be read: {error}"
+    except gitinfo.GitUnknown as trouble:
+        return None, str(trouble)
 
 
 def _result(ending: Ending, verdict: Verdict, change: gitinfo.GitChange | None) -> JobResult:

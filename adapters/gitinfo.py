@@ -9,13 +9,31 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adapters.text import cut
+
 MOST_FILES = 5000  # of a tree with more changed files than this, the rest is compared by status only
 # What running things leaves behind; not anybody's work.
-LITTER = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".aider.tags.cache.v4"})
+LITTER = frozenset(
+    {
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".aider.tags.cache.v4",
+        ".aider.chat.history.md",
+        ".aider.input.history",
+        ".aider.llm.history",
+    }
+)
+LOOK_TIMEOUT_S = 10.0
 # A checked-out repository must not make our own look at it run something.
 SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat", "--no-optional-locks")
 
 QUIET = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
+class GitUnknown(Exception):
+    """git did not say what was asked; the text is git's own words."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +66,18 @@ class GitChange:
         return asdict(self)
 
 
-def git(cwd: str | Path, *arguments: str, timeout_s: float = 10, env: Mapping[str, str] | None = None) -> str | None:
+def git(cwd: str | Path, *arguments: str, env: Mapping[str, str] | None = None) -> str | None:
     """The output of a git command; None if it failed, hung or there is no git."""
+    try:
+        return ask(cwd, *arguments, env=env)
+    except GitUnknown:
+        return None
+
+
+def ask(
+    cwd: str | Path, *arguments: str, timeout_s: float = LOOK_TIMEOUT_S, env: Mapping[str, str] | None = None
+) -> str:
+    """The output of a git command. Raises GitUnknown."""
     home = os.environ if env is None else env
     kept = {name: home[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in home}
     try:
@@ -61,9 +89,14 @@ def git(cwd: str | Path, *arguments: str, timeout_s: float = 10, env: Mapping[st
             stdin=subprocess.DEVNULL,
             env={**QUIET, **kept, "PATH": os.environ.get("PATH", os.defpath)},
         )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
+    except subprocess.TimeoutExpired as error:
+        raise GitUnknown(f"git {arguments[0]} took longer than {timeout_s:g} s; run it there once by hand") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise GitUnknown(f"git could not be started: {error}") from error
+    if done.returncode != 0:
+        words = cut(done.stderr.decode("utf-8", "replace"))
+        raise GitUnknown(words or f"git {arguments[0]} ended with exit code {done.returncode} and no words")
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 def root_of(path: str | Path) -> Path | None:
@@ -77,39 +110,42 @@ def root_of(path: str | Path) -> Path | None:
     return Path(place)
 
 
-def look(path: str | Path, ignore: Collection[str | Path] = (), timeout_s: float = 10) -> TreeState | None:
-    """The state of the tree that holds `path`; None outside of one. `ignore`: the engine's own files."""
+def look(path: str | Path, ignore: Collection[str | Path] = (), timeout_s: float = LOOK_TIMEOUT_S) -> TreeState | None:
+    """The state of the tree that holds `path`; None outside of one. `ignore`: the engine's own files.
+
+    Raises GitUnknown.
+    """
     root = root_of(path)
     if root is None:
         return None
-    output = git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", timeout_s=timeout_s)
-    if output is None:
-        return None
-    ignored = [str((root / place).relative_to(root)) for place in ignore if (root / place).is_relative_to(root)]
+    output = ask(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", timeout_s=timeout_s)
+    ignored = [(root / place).relative_to(root) for place in ignore if (root / place).is_relative_to(root)]
     head = ""
     dirty: dict[str, str] = {}
     for entry, name in _entries(output):
         if entry.startswith("# branch.oid "):
             head = entry.removeprefix("# branch.oid ").replace("(initial)", "")
-        elif name and LITTER.isdisjoint(name.split("/")) and not _within(name, ignored):
+        elif name and LITTER.isdisjoint(name.split("/")) and not _is_ours(entry, name, ignored):
             dirty[name] = entry if len(dirty) >= MOST_FILES else f"{entry} {_age(root / name)}"
     return TreeState(str(root), head, dirty)
 
 
 def compare(base: TreeState | None, after: TreeState | None) -> GitChange | None:
-    """What lies between two looks; None if either failed or found no repository."""
-    if base is None or after is None:
+    """What lies between two looks; None if there was no repository before. Raises GitUnknown."""
+    if base is None:
         return None
+    if after is None:
+        raise GitUnknown(f"the repository {base.root} is no longer there")
     touched = {name for name in {*base.dirty, *after.dirty} if base.dirty.get(name) != after.dirty.get(name)}
     commits = 0
     if base.head != after.head:
         span = f"{base.head}..{after.head}" if base.head else after.head
-        commits = int(git(after.root, "rev-list", "--count", span) or 0) if after.head else 0
+        commits = int(ask(after.root, "rev-list", "--count", span)) if after.head else 0
         if base.head and after.head:
-            names = git(after.root, "diff", "--name-only", "-z", "--no-ext-diff", base.head, after.head)
+            names = ask(after.root, "diff", "--name-only", "-z", "--no-ext-diff", base.head, after.head)
         else:
-            names = git(after.root, "ls-tree", "-r", "--name-only", "-z", after.head or base.head)
-        touched |= {name for name in (names or "").split("\0") if name}
+            names = ask(after.root, "ls-tree", "-r", "--name-only", "-z", after.head or base.head)
+        touched |= {name for name in names.split("\0") if name}
     return GitChange(
         base.head, after.head, len(base.dirty), len(after.dirty), len(touched), commits, tuple(sorted(touched)[:50])
     )
@@ -135,8 +171,14 @@ def _entries(output: str) -> Iterator[tuple[str, str]]:
         yield " ".join(parts[:-1]), parts[-1]
 
 
-def _within(name: str, places: Collection[str]) -> bool:
-    return any(f"{name}/".startswith(f"{place}/") for place in places)
+def _is_ours(entry: str, name: str, own: Collection[Path]) -> bool:
+    """Whether it is a file of Engine's: one of `own`, or an untracked one beside it, which is another job's log."""
+    path = Path(name)
+    return any(
+        path.is_relative_to(place)
+        or (entry.startswith("?") and place.parent.name and (path.parent, path.suffix) == (place.parent, place.suffix))
+        for place in own
+    )
 
 
 def _age(path: Path) -> str:

@@ -37,6 +37,7 @@ class Context:
 
     `marker` (16 characters or more) finds the attempt's processes again. `allowed_executables`: None allows all that
     the adapter knows. `allowed_roots`: None means the repository alone. Relative `repo_root`s start at `base_dir`.
+    `tree_is_shared`: another job used the working tree at the same time, so that a change need not be this job's.
     """
 
     attempt_dir: Path
@@ -50,6 +51,7 @@ class Context:
     allowed_roots: tuple[Path, ...] | None = None
     allowed_env: tuple[str, ...] = ()
     paths: Paths | None = None  # the job's, if the caller has resolved and checked them already
+    tree_is_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,10 @@ class Adapter(AdapterInterface, Protocol):
     @property
     def expects_changes(self) -> bool:
         """Whether an attempt that changes nothing failed, where the job does not say."""
+        ...
+
+    def expects(self, job: Job) -> bool:
+        """Whether this job is to change its working tree."""
         ...
 
     @property

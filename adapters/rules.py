@@ -11,9 +11,9 @@ from typing import Any
 
 from adapters.evidence import Evidence
 from adapters.process.spec import Ending
+from adapters.text import CUT as CUT
+from adapters.text import cut as cut
 from adapters.verdict import Reason, Verdict
-
-CUT = 300  # characters of a quoted line; the log has the rest
 
 ENDED_BY = {
     "timeout": (Reason.TIMEOUT, "Stopped after {time}: the job's time limit"),
@@ -52,7 +52,7 @@ TEXTS: tuple[tuple[Reason, str], ...] = (
     (
         Reason.OVERLOADED,
         r"overloaded|high demand|internal ?server ?error|service ?unavailable|bad gateway|"
-        r"at capacity|empty response",
+        r"at capacity",
     ),
     (
         Reason.NETWORK,
@@ -100,11 +100,6 @@ ISO = re.compile(
 )
 
 
-def cut(text: str, limit: int = CUT) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 def engine_ended(ending: Ending) -> Verdict | None:
     """How the engine itself ended the attempt always wins over any exit code."""
     if ending.ended_by not in ENDED_BY:
@@ -148,6 +143,11 @@ def api_reason(text: str, status: int | None = None) -> Reason | None:
     if by_status is None or (status in (403, 404, 413, 429) and by_text in (Reason.QUOTA, Reason.CONTEXT_OVERFLOW)):
         return by_text
     return by_status
+
+
+def waiting_for(error: str) -> str:
+    """What a tool that reports this error and goes on is doing."""
+    return "waiting for the network" if api_reason(error) is Reason.NETWORK else "waiting for the model's server"
 
 
 def api_failure(text: str, status: int | None, rule: str, now: float) -> Verdict | None:
@@ -195,9 +195,13 @@ def failed_exit(ending: Ending, evidence: Evidence, said: str = "") -> Verdict:
     return Verdict(Reason.EXIT_CODE, summary, f"exit:{ending.exit_code}", (told,) if told else ())
 
 
-def telling_line(evidence: Evidence) -> str:
-    """The last line that calls itself an error, which often stands above a page of usage; else the last line."""
-    lines = [line.strip() for line in evidence.tail(32 * 1024).splitlines()[-100:] if line.strip()]
+def telling_line(evidence: Evidence, *, notes_only: bool = False) -> str:
+    """The last line that calls itself an error, which often stands above a page of usage; else the last line.
+
+    `notes_only`: JSON lines do not count, because they quote what a model said.
+    """
+    found = evidence.notes() if notes_only else evidence.tail(32 * 1024).splitlines()
+    lines = [line.strip() for line in found[-100:] if line.strip()]
     return next((line for line in reversed(lines) if ERROR_LINE.match(line)), lines[-1] if lines else "")
 
 

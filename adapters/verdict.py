@@ -11,6 +11,8 @@ from typing import Any
 class Reason(StrEnum):
     OK = "ok"  # the work was done
     NO_CHANGE = "no_change"  # ended well, but a change was expected and there is none
+    EMPTY_ANSWER = "empty_answer"  # ended well, but the model said and did nothing
+    WROTE_BUT_READING = "wrote_but_reading"  # changed files although the job declares that it only reads
     DENIED = "denied"  # the tool was not allowed to do what it needed
     AUTH = "auth"  # no key, a wrong key, or no right to use it
     QUOTA = "quota"  # used up until a reset or a payment

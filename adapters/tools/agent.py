@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from adapters import rules
+from adapters import facts, rules
 from adapters.base import Draft, Field, Job, ToolAdapter
 from adapters.evidence import Evidence
+from adapters.facts import Said, Told
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.verdict import Verdict
@@ -21,6 +22,7 @@ MODEL = Field("model", "Model", help="Empty: the tool's own choice.")
 class AgentAdapter(ToolAdapter):
     streams: ClassVar[Literal["merged", "split"]] = "split"  # events on stdout are never torn apart by a note on stderr
     makes_commits = True
+    expects_changes = True
     fields: tuple[Field, ...] = (PROMPT, MODEL)
     valued: ClassVar[frozenset[str]] = frozenset()  # the tool's flags that take the next argument
 
@@ -45,7 +47,28 @@ class AgentAdapter(ToolAdapter):
 
     def may_write(self, job: Job) -> bool:
         """A job whose `metadata.access` is "read" gets no leave to edit from us."""
-        return bool((job.get("metadata") or {}).get("access", "write") == "write")
+        return not facts.reads(job)
+
+    def asks(self, job: Job) -> bool:
+        """Whether the command gives the model a task; `login status` does not."""
+        return self.prompt_of(job) is not None
+
+    def expects(self, job: Job) -> bool:
+        return facts.expects(job, self.expects_changes and self.asks(job))
+
+    def spoke(self, told: Told, text: str, denied: Sequence[str], failed_edits: Sequence[str]) -> None:
+        """Note how a tool that went on to its end left the work: by what it was kept from, then by what it said."""
+        if denied:
+            told.said, told.quotes = Said.DENIED, tuple(denied)
+        elif failed_edits:
+            told.said, told.quotes = Said.EDIT_FAILED, tuple(failed_edits)
+        else:
+            told.said = Said.DONE if text.strip() else Said.EMPTY
+
+    def without_events(self, job: Job, evidence: Evidence, told: Told) -> None:
+        """A run in a format without events: only a log without any word tells something."""
+        if self.asks(job) and not evidence.tail().strip():
+            told.said = Said.EMPTY
 
     def long_prompt_to_stdin(self, draft: Draft, instead: Sequence[str] = ()) -> None:
         at = self.prompt_at(draft.args)
@@ -56,10 +79,10 @@ class AgentAdapter(ToolAdapter):
 
     def failed(self, ending: Ending, evidence: Evidence, said: str, status: int | None = None) -> Verdict:
         """A failure in the tool's own words, or in the last words of its log."""
-        text = said or rules.telling_line(evidence)
+        text = said or rules.telling_line(evidence, notes_only=self.streams == "split")
         return (
             rules.api_failure(text, status, f"{self.name}:error", ending.ended_at)
             or rules.signalled(ending)
             or rules.not_runnable(ending)
-            or rules.failed_exit(ending, evidence, said)
+            or rules.failed_exit(ending, evidence, text)
         )

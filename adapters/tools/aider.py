@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +12,7 @@ from adapters import gitinfo, rules
 from adapters.base import Draft, Field, Job, JobResult
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence
+from adapters.facts import Said, Told
 from adapters.process.spec import Ending
 from adapters.tools import aider_log, flags
 from adapters.tools.agent import LONG, MODEL, PROMPT, AgentAdapter
@@ -39,6 +40,7 @@ OWN_FILES = {
     "--llm-history-file": "llm.log",
 }
 ENV_FILE = "aider.env"
+CACHE, CACHE_NOTE = ".aider.tags.cache.v4", "aider_cache"
 WAITING = ("--gui", "--browser", "--watch-files", "--copy-paste", "--apply-clipboard-edits")
 MESSAGE, MESSAGE_FILE = ("--message", "--msg", "-m"), ("--message-file", "-f")
 # The key's provider is where the key goes, whatever a repository's .env says.
@@ -74,6 +76,7 @@ class AiderAdapter(AgentAdapter):
             )
 
     def add_to(self, draft: Draft) -> None:
+        self._note_cache(draft)
         asked = {word for word in PLAIN if self._is_said(draft, word)}
         own = [word for word in PLAIN if word not in asked]
         for word, name in OWN_FILES.items():
@@ -118,19 +121,42 @@ class AiderAdapter(AgentAdapter):
         command["args"] += values.get("files", "").split()
         return command
 
+    def asks(self, job: Job) -> bool:
+        args = [str(word) for word in (job.get("command") or {}).get("args") or ()]
+        return flags.has(args, *MESSAGE, *MESSAGE_FILE) and not flags.has(args, "--dry-run")
+
     def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        # It has ended: the keys need not lie there any longer.
+        # It has ended: the keys need not lie there any longer, and the cache that it made is nobody's.
         (evidence.attempt_dir / ENV_FILE).unlink(missing_ok=True)
+        self._remove_cache(evidence.attempt_dir)
         return super().classify(job, ending, evidence)
 
-    def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        reading = aider_log.Reading()
-        for line in evidence.lines():
-            reading.read(line)
-        verdict = self._by_reading(job, reading, ending, evidence)
-        return replace(verdict, usage=reading.usage)
+    def _note_cache(self, draft: Draft) -> None:
+        """aider cannot be told where to put its cache; one that was there before stays."""
+        root = gitinfo.root_of(draft.cwd)
+        if root is not None and not (root / CACHE).exists():
+            (draft.attempt_dir / CACHE_NOTE).write_text(str(root / CACHE), encoding="utf-8")
 
-    def _by_reading(self, job: Job, reading: aider_log.Reading, ending: Ending, evidence: Evidence) -> Verdict:
+    def _remove_cache(self, attempt_dir: Path) -> None:
+        note = attempt_dir / CACHE_NOTE
+        if note.is_file():
+            shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
+            note.unlink()
+
+    def tell(self, job: Job, evidence: Evidence) -> aider_log.Reading:
+        reading = aider_log.Reading()
+        for line in aider_log.own_lines(evidence.lines(), evidence.file(OWN_FILES["--llm-history-file"])):
+            reading.read(line)
+        reading.count(evidence.file(OWN_FILES["--analytics-log"]))
+        if reading.empty:
+            reading.said, reading.quotes = Said.EMPTY, (rules.cut(reading.empty),)
+        elif not evidence.tail().strip():
+            self.without_events(job, evidence, reading)
+        return reading
+
+    def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:
+        assert isinstance(told, aider_log.Reading)
+        reading = told
         if ending.exit_code != 0:
             if ending.exit_code == 1:
                 return self.failed(ending, evidence, reading.error)
@@ -157,10 +183,6 @@ class AiderAdapter(AgentAdapter):
                 "aider gave up after 3 tries: its test or lint command still fails",
                 "aider:reflections",
                 (rules.cut(reading.gave_up),),
-            )
-        if reading.empty:
-            return Verdict(
-                Reason.OVERLOADED, "The model gave an empty answer", "aider:empty", (rules.cut(reading.empty),)
             )
         if aider_log.unanswered(evidence.file(OWN_FILES["--analytics-log"])):
             return Verdict(Reason.NETWORK, "A request to the model was never answered", "aider:analytics")

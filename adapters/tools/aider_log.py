@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from adapters import rules
-from adapters.evidence import mapping
+from adapters.evidence import mapping, plain
+from adapters.facts import Told
 from adapters.process.spec import Ending
 from adapters.verdict import Reason, Verdict
 
@@ -34,8 +37,39 @@ BAD_EDIT = ("did not conform to the edit format", "SearchReplaceNoExactMatch")
 COMMIT = re.compile(r"Commit [0-9a-f]{7,40} ")
 
 
+# A section of its history of requests; every line of an answer has the role before it, so no answer can look like one.
+SECTION = re.compile(r"(TO LLM|LLM RESPONSE) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+ROLE = "ASSISTANT "
+LEAST_TURNS = 3  # it gives up after so many turns, never earlier
+
+
+def own_lines(lines: Iterable[str], history: bytes) -> Iterator[str]:
+    """The lines of the log that aider itself printed: the model's own text, which it prints as it comes, is left out.
+
+    Without `history`, which the job may have turned off, all lines are there.
+    """
+    said = Counter(_answers(history))
+    for line in lines:
+        parts = line.splitlines() or [line]
+        if line.strip() and all(said[part.strip()] > 0 for part in parts):
+            said.subtract(part.strip() for part in parts)
+        else:
+            yield line
+
+
+def _answers(history: bytes) -> Iterator[str]:
+    """Each line of each answer, without its role."""
+    is_answer = False
+    for raw in history.split(b"\n"):
+        line = plain(raw)
+        if section := SECTION.fullmatch(line):
+            is_answer = section[1] == "LLM RESPONSE"
+        elif is_answer and line.startswith(ROLE):
+            yield line.removeprefix(ROLE).strip()
+
+
 @dataclass
-class Reading:
+class Reading(Told):
     """What one pass over the log found; a finding is dropped when a later line shows that aider got over it."""
 
     error: str = ""
@@ -43,11 +77,12 @@ class Reading:
     too_long: str = ""
     empty: str = ""
     gave_up: str = ""
-    usage: dict[str, Any] = field(default_factory=dict)
+    turns: int = 0
 
     def read(self, line: str) -> None:
         if found := TOKENS.search(line):
             self.error = ""
+            self.turns += 1
             self._count(found)
         elif found := LITELLM.search(line):
             self.error = found[0]
@@ -59,10 +94,24 @@ class Reading:
             self.bad_edit = self.empty = self.too_long = ""
         elif COMMIT.match(line):
             self.error = ""  # the request that failed was the one for a commit message
-        elif "reflections allowed, stopping" in line:
+        elif "reflections allowed, stopping" in line and self.turns >= LEAST_TURNS:
             self.gave_up = line
         elif any(words in line for words in BAD_EDIT):
             self.bad_edit = line
+
+    def count(self, analytics: bytes) -> None:
+        """Take the figures from aider's local analytics, which no model writes to, where they are."""
+        sent = [event for event in _events(analytics) if event.get("event") == "message_send"]
+        if not analytics:
+            return
+        for key in ("input_tokens", "output_tokens", "cost_usd"):
+            self.usage.pop(key, None)
+        figures = [mapping(event.get("properties")) or event for event in sent]
+        for ours, theirs in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")):
+            if figures:
+                self.usage[ours] = sum(_integer(one.get(theirs)) for one in figures)
+        if figures and isinstance(cost := figures[-1].get("total_cost"), int | float) and cost:
+            self.usage["cost_usd"] = cost
 
     def _count(self, found: re.Match[str]) -> None:
         sent, written, hit, received, _, session = found.groups()
@@ -96,14 +145,22 @@ def by_litellm(error: str, ending: Ending) -> Verdict:
 def unanswered(analytics: bytes) -> bool:
     """Its local analytics: each request begins with one event, and only an answer brings the other."""
     begun = False
-    for line in analytics.splitlines():
-        try:
-            event = mapping(json.loads(line)).get("event")
-        except ValueError:
-            continue
+    for event in (one.get("event") for one in _events(analytics)):
         if event in ("message_send_starting", "message_send"):
             begun = event == "message_send_starting"
     return begun
+
+
+def _events(analytics: bytes) -> Iterator[dict[str, Any]]:
+    for line in analytics.splitlines():
+        try:
+            yield mapping(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+
+
+def _integer(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _number(text: str) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
 from adapters.evidence import Evidence, mapping
+from adapters.facts import Said, Told
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import AgentAdapter
@@ -16,6 +18,8 @@ from adapters.verdict import Reason, Verdict
 LIMITS = {"error_max_turns": "its limit of turns", "error_max_budget_usd": "its limit of money"}
 USAGE = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 TOO_LONG = "prompt_too_long"
+EDITS = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
+NO_WORDS = "(no content)"  # what it prints for an empty answer
 
 
 class ClaudeAdapter(AgentAdapter):
@@ -78,28 +82,35 @@ class ClaudeAdapter(AgentAdapter):
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
         return {"exe": "claude", "args": ["-p"], "stdin": prompt}
 
-    def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        events, end, reset_at = 0, None, None
+    def tell(self, job: Job, evidence: Evidence) -> ClaudeTold:
+        told = ClaudeTold()
         for event in evidence.json_lines():
-            events += 1
-            if event.get("type") == "result":
-                end = event
-            elif event.get("type") == "rate_limit_event":
-                reset_at = _reset_of(event) or reset_at
-        if end is None:
-            if ending.exit_code == 0 and events:
+            told.read(event)
+        if told.end is not None:
+            self.spoke(told, told.text, told.denied, told.failed_edits)
+        elif told.events:
+            told.said = Said.UNFINISHED
+        else:
+            self.without_events(job, evidence, told)
+        told.usage = _usage(told.end) if told.end else told.usage_so_far()
+        told.details = {
+            "session_id": told.session,
+            "turns": (told.end or {}).get("num_turns"),
+            "denials": told.denied,
+            "text": told.text[:2000],
+        }
+        return told
+
+    def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:
+        assert isinstance(told, ClaudeTold)
+        if told.end is None:
+            if ending.exit_code == 0 and told.events:
                 return rules.no_final_event("claude", "a result event", evidence)
             return self.failed(ending, evidence, "") if ending.exit_code != 0 else rules.done("exit:0", evidence)
-        verdict = self._by_result(end, ending, evidence)
+        verdict = self._by_result(told.end, ending, evidence)
         if verdict.reason in (Reason.QUOTA, Reason.RATE_LIMITED):
-            verdict = replace(verdict, reset_at=verdict.reset_at or reset_at)
-        details = {
-            "session_id": end.get("session_id"),
-            "turns": end.get("num_turns"),
-            "denials": _denied(end),
-            "text": str(end.get("result") or "")[:2000],
-        }
-        return replace(verdict, usage=_usage(end), details={**verdict.details, **details})
+            verdict = replace(verdict, reset_at=verdict.reset_at or told.reset_at)
+        return verdict
 
     def _by_result(self, end: dict[str, Any], ending: Ending, evidence: Evidence) -> Verdict:
         # `subtype` says "success" for API errors, too: is_error is what counts.
@@ -123,15 +134,86 @@ class ClaudeAdapter(AgentAdapter):
                 Reason.CRASHED, rules.cut(f"claude was interrupted: {said or why}"), f"claude:{subtype or 'exit'}"
             )
             return rules.signalled(ending) or stopped
-        denied = _denied(end)
-        if denied and not (evidence.git and evidence.git.changed):
-            return Verdict(
-                Reason.DENIED,
-                f"claude was not allowed to use {', '.join(denied)}; allow it and try again",
-                "claude:permission_denials",
-                tuple(denied),
-            )
         return rules.done("claude:result", evidence)
+
+
+@dataclass
+class ClaudeTold(Told):
+    """The events so far; `end` is the result event."""
+
+    events: int = 0
+    end: dict[str, Any] | None = None
+    reset_at: float | None = None
+    session: str | None = None
+    text: str = ""
+    denied: list[str] = field(default_factory=list)
+    failed_edits: list[str] = field(default_factory=list)
+    calls: dict[str, str] = field(default_factory=dict)  # a call's id and its tool, until its result is there
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)  # usage by message: one message is many events
+
+    def read(self, event: dict[str, Any]) -> None:
+        self.events += 1
+        self.session = str(event.get("session_id") or "") or self.session
+        kind = event.get("type")
+        if kind == "result":
+            self.end = event
+            said = str(event.get("result") or "")
+            self.text = "" if said == NO_WORDS else said
+            self.denied = _denied(event)
+        elif kind == "rate_limit_event":
+            self.reset_at = _reset_of(event) or self.reset_at
+        elif kind == "assistant":
+            self._answer(mapping(event.get("message")))
+        elif kind == "user":
+            self._results(mapping(event.get("message")))
+        elif kind == "system" and event.get("subtype") == "api_retry":
+            status = event.get("error_status")
+            self.doing = (
+                f"waiting for the model's server, which answered {status}" if status else "waiting for the network"
+            )
+
+    def usage_so_far(self) -> dict[str, Any]:
+        total: dict[str, Any] = {}
+        for usage in self.answers.values():
+            for key in USAGE:
+                if isinstance(usage.get(key), int):
+                    total[key] = total.get(key, 0) + usage[key]
+        return total
+
+    def _answer(self, message: Mapping[str, Any]) -> None:
+        self.answers[str(message.get("id"))] = mapping(message.get("usage"))
+        for part in _parts(message):
+            if part.get("type") == "text":
+                self.text = str(part.get("text") or "")
+                self.doing = "waiting for the model"
+            elif part.get("type") == "tool_use":
+                self.calls[str(part.get("id"))] = str(part.get("name"))
+                self.doing = f"running {part.get('name')}"
+
+    def _results(self, message: Mapping[str, Any]) -> None:
+        for part in _parts(message):
+            if part.get("type") != "tool_result":
+                continue
+            self.doing = "waiting for the model"
+            if self.calls.pop(str(part.get("tool_use_id")), "") not in EDITS:
+                continue
+            if part.get("is_error"):
+                self.failed_edits.append(rules.cut(_words(part.get("content"))))
+            else:
+                self.failed_edits.clear()
+
+
+def _parts(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    return (mapping(part) for part in _listed(message.get("content")))
+
+
+def _words(content: Any) -> str:
+    """The text of a tool's result, which is a string or a list of parts."""
+    return (
+        " ".join(str(mapping(part).get("text") or "") for part in content)
+        if isinstance(content, list)
+        else str(content)
+    )
 
 
 def _denied(end: dict[str, Any]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
 from adapters.evidence import Evidence, mapping
+from adapters.facts import Said, Told
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import AgentAdapter
@@ -43,6 +45,9 @@ USAGE = {
     "reasoning_tokens": "reasoning_output_tokens",
 }
 UNTRUSTED = "Not inside a trusted directory"
+# It tells of these on stderr alone.
+REJECTED = re.compile(r"patch rejected: .*|rejected by user approval.*|blocked by read-only sandbox.*")
+NOT_APPLIED = re.compile(r"apply_patch verification failed: .*")
 
 
 class CodexAdapter(AgentAdapter):
@@ -107,52 +112,91 @@ class CodexAdapter(AgentAdapter):
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
         return {"exe": "codex", "args": ["exec", "-"], "stdin": prompt}
 
-    def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        usage: dict[str, Any] = {}
-        thread, end, said, text, declined = None, "", "", "", []
-        for event in evidence.json_lines():
-            kind, item = event.get("type"), mapping(event.get("item"))
-            if kind == "thread.started":
-                thread = event.get("thread_id")
-            elif kind == "turn.completed":
-                end, usage = kind, _usage(mapping(event.get("usage")))
-            elif kind == "turn.failed":
-                end, said = kind, str(mapping(event.get("error")).get("message") or "")
-            elif kind == "error":
-                said = str(event.get("message") or "") or said  # "Reconnecting... 1/5" is not the end
-            elif kind == "item.completed" and item.get("type") == "agent_message":
-                text = str(item.get("text") or "")
-            elif kind == "item.completed" and item.get("status") == "declined":
-                declined.append(rules.cut(str(item.get("command") or item.get("type"))))
-        verdict = self._by_end(end, said, declined, ending, evidence, thread is not None)
-        details = {"session_id": thread, "denials": declined, "text": text[:2000]}
-        if "resume" in ((job.get("command") or {}).get("args") or ()):
-            details["usage_is_cumulative"] = True
-        return replace(verdict, usage=usage, details={**verdict.details, **details})
+    def asks(self, job: Job) -> bool:
+        words = [str(word) for word in (job.get("command") or {}).get("args") or ()]
+        first = flags.positions(words, self.valued)[:1]
+        return super().asks(job) and not (first and words[first[0]] in OTHERS)
 
-    def _by_end(
-        self, end: str, said: str, declined: list[str], ending: Ending, evidence: Evidence, began: bool
-    ) -> Verdict:
-        if end == "turn.failed" or ending.exit_code != 0:
-            tail = evidence.tail()
-            if not said and UNTRUSTED in tail:
+    def tell(self, job: Job, evidence: Evidence) -> CodexTold:
+        told = CodexTold()
+        for event in evidence.json_lines():
+            told.read(event)
+        notes = evidence.notes()
+        told.denied += [rules.cut(found[0]) for line in notes if (found := REJECTED.search(line))]
+        if not told.edited_since:
+            told.failed_edits += [rules.cut(found[0]) for line in notes if (found := NOT_APPLIED.search(line))]
+        if told.end == "turn.failed":
+            told.said = Said.FAILED
+        elif told.end:
+            self.spoke(told, told.text, told.denied, told.failed_edits)
+        elif told.thread is not None:
+            told.said = Said.UNFINISHED
+        else:
+            self.without_events(job, evidence, told)
+        told.details = {"session_id": told.thread, "denials": told.denied[-5:], "text": told.text[:2000]}
+        if "resume" in ((job.get("command") or {}).get("args") or ()):
+            told.details["usage_is_cumulative"] = True
+        return told
+
+    def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:
+        assert isinstance(told, CodexTold)
+        if told.end == "turn.failed" or ending.exit_code != 0:
+            if not told.error and any(UNTRUSTED in line for line in evidence.notes()):
                 return Verdict(
                     Reason.REFUSED, "codex does not trust this directory; add --skip-git-repo-check", "codex:untrusted"
                 )
-            verdict = self.failed(ending, evidence, said)
+            verdict = self.failed(ending, evidence, told.error)
             if verdict.reason is Reason.AUTH:
                 return replace(verdict, summary=f"{verdict.summary} (codex reads CODEX_API_KEY, not OPENAI_API_KEY)")
             return verdict
-        if not end and began:
+        if told.said is Said.UNFINISHED:
             return rules.no_final_event("codex", "turn.completed", evidence)
-        if declined and not (evidence.git and evidence.git.changed):
-            return Verdict(
-                Reason.DENIED,
-                f"codex was not allowed to run {declined[-1]!r}; allow it and try again",
-                "codex:declined",
-                tuple(declined[-3:]),
-            )
-        return rules.done("codex:turn.completed" if end else "exit:0", evidence)
+        return rules.done("codex:turn.completed" if told.end else "exit:0", evidence)
+
+
+@dataclass
+class CodexTold(Told):
+    """The events so far; `end` names the one that ended the turn."""
+
+    thread: str | None = None
+    end: str = ""
+    error: str = ""
+    text: str = ""
+    edited_since: bool = False  # a change of files succeeded after the last that failed
+    denied: list[str] = field(default_factory=list)
+    failed_edits: list[str] = field(default_factory=list)
+
+    def read(self, event: dict[str, Any]) -> None:
+        kind, item = event.get("type"), mapping(event.get("item"))
+        if kind == "thread.started":
+            self.thread = event.get("thread_id")
+        elif kind == "turn.completed":
+            self.end, self.usage = str(kind), _usage(mapping(event.get("usage")))
+        elif kind == "turn.failed":
+            self.end, self.error = str(kind), str(mapping(event.get("error")).get("message") or "")
+        elif kind == "error":
+            self.error = str(event.get("message") or "") or self.error  # "Reconnecting... 1/5" is not the end
+            self.doing = rules.waiting_for(self.error)
+        elif kind == "item.started":
+            self.doing = f"running {rules.cut(str(item.get('command') or item.get('type')), 80)}"
+        elif kind == "item.completed":
+            self.doing = "waiting for the model"
+            self._item(item)
+
+    def _item(self, item: dict[str, Any]) -> None:
+        kind, status = item.get("type"), item.get("status")
+        if kind == "agent_message":
+            self.text = str(item.get("text") or "")
+        elif status == "declined":
+            self.denied.append(rules.cut(str(item.get("command") or kind)))
+        elif kind == "file_change":
+            self.edited_since = status == "completed"
+            if self.edited_since:
+                self.failed_edits.clear()
+            else:
+                changes = item.get("changes")
+                paths = [str(mapping(one).get("path")) for one in changes] if isinstance(changes, list) else []
+                self.failed_edits.append(rules.cut(f"the patch of {', '.join(paths) or 'a file'} failed"))
 
 
 def _usage(told: dict[str, Any]) -> dict[str, Any]:

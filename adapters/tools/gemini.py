@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence, mapping
+from adapters.facts import Said, Told
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import LONG, AgentAdapter
@@ -27,6 +28,9 @@ EXITS = {
 }
 USAGE = {"input_tokens": "input_tokens", "output_tokens": "output_tokens", "cache_read_input_tokens": "cached"}
 PROMPT_FLAGS = ("-p", "--prompt")
+EDITS = frozenset({"replace", "edit", "write_file", "write-file"})
+# Its words for a tool that it does not offer in this mode, or that a policy forbids.
+DENIALS = ("not found in registry", "denied by policy", "not registered", "requires user confirmation")
 
 
 class GeminiAdapter(AgentAdapter):
@@ -94,38 +98,31 @@ class GeminiAdapter(AgentAdapter):
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
         return {"exe": "gemini", "args": [], "stdin": prompt}
 
-    def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        session, end, said, text, failed_tools, began = None, None, "", "", [], False
+    def tell(self, job: Job, evidence: Evidence) -> GeminiTold:
+        told = GeminiTold()
         for event in evidence.json_lines():
-            kind = event.get("type")
-            if kind == "init":
-                session, began = event.get("session_id"), True
-            elif kind == "result":
-                end = event
-            elif kind == "message" and event.get("role") == "assistant":
-                text = (text + str(event.get("content") or ""))[-2000:]
-            elif kind == "error":
-                said = str(event.get("message") or said)
-            elif kind == "tool_result" and event.get("status") == "error":
-                failed_tools.append(
-                    rules.cut(str(mapping(event.get("error")).get("message") or event.get("output") or ""))
-                )
-        verdict = self._by_end(end, said, failed_tools, ending, evidence, began)
-        stats = mapping((end or {}).get("stats"))
-        usage = {ours: stats[theirs] for ours, theirs in USAGE.items() if theirs in stats}
-        details = {"session_id": session, "tool_errors": failed_tools[-5:], "text": text[:2000]}
-        return replace(verdict, usage=usage, details={**verdict.details, **details})
+            told.read(event)
+        if told.end is not None and told.end.get("status") == "error":
+            told.said = Said.FAILED
+        elif told.end is not None:
+            self.spoke(told, told.text, told.denied, told.failed_edits)
+        elif told.began:
+            told.said = Said.UNFINISHED
+        else:
+            self.without_events(job, evidence, told)
+        stats = mapping((told.end or {}).get("stats"))
+        told.usage = {ours: stats[theirs] for ours, theirs in USAGE.items() if theirs in stats}
+        told.details = {
+            "session_id": told.session,
+            "tool_errors": told.failed_tools[-5:],
+            "denials": told.denied[-5:],
+            "text": told.text[:2000],
+        }
+        return told
 
-    def _by_end(
-        self,
-        end: dict[str, Any] | None,
-        said: str,
-        failed_tools: list[str],
-        ending: Ending,
-        evidence: Evidence,
-        began: bool,
-    ) -> Verdict:
-        message = str(mapping((end or {}).get("error")).get("message") or said)
+    def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:
+        assert isinstance(told, GeminiTold)
+        message = str(mapping((told.end or {}).get("error")).get("message") or told.error)
         code = ending.exit_code
         # Its exit code is the HTTP status mod 256: 173 is 429, and no signal 45.
         status = code + 256 if code is not None and 144 <= code <= 255 else None
@@ -139,23 +136,61 @@ class GeminiAdapter(AgentAdapter):
             return verdict or rules.failed_exit(ending, evidence, said)
         if code != 0:
             return self.failed(ending, evidence, message)
-        if "loop detected" in said.lower():
-            return Verdict(
-                Reason.LIMIT_HIT, f"gemini stopped itself: {rules.cut(said)}", "gemini:loop", (rules.cut(said),)
-            )
-        if end is None and began:
+        if "loop detected" in told.error.lower():
+            said = rules.cut(told.error)
+            return Verdict(Reason.LIMIT_HIT, f"gemini stopped itself: {said}", "gemini:loop", (said,))
+        if told.said is Said.UNFINISHED:
             return rules.no_final_event("gemini", "a result event", evidence)
-        if end is not None and end.get("status") == "error":
+        if told.said is Said.FAILED:
             return self.failed(ending, evidence, message)
-        denied = [text for text in failed_tools if "not found" in text.lower() or "denied" in text.lower()]
-        if denied and not (evidence.git and evidence.git.changed):
-            return Verdict(
-                Reason.DENIED,
-                f"gemini was not allowed to: {denied[-1]}; set --approval-mode and try again",
-                "gemini:tool_denied",
-                tuple(denied[-3:]),
-            )
-        return rules.done("gemini:result" if end else "exit:0", evidence)
+        return rules.done("gemini:result" if told.end else "exit:0", evidence)
+
+
+@dataclass
+class GeminiTold(Told):
+    """The events so far; `end` is the result event."""
+
+    session: str | None = None
+    began: bool = False
+    end: dict[str, Any] | None = None
+    error: str = ""
+    text: str = ""
+    calls: dict[str, str] = field(default_factory=dict)  # a call's id and its tool
+    failed_tools: list[str] = field(default_factory=list)
+    denied: list[str] = field(default_factory=list)
+    failed_edits: list[str] = field(default_factory=list)
+
+    def read(self, event: dict[str, Any]) -> None:
+        kind = event.get("type")
+        if kind == "init":
+            self.session, self.began, self.doing = event.get("session_id"), True, "waiting for the model"
+        elif kind == "result":
+            self.end = event
+        elif kind == "message" and event.get("role") == "assistant":
+            self.text = (self.text + str(event.get("content") or ""))[-2000:]
+        elif kind == "error":
+            self.error = str(event.get("message") or self.error)
+            self.doing = rules.waiting_for(self.error)
+        elif kind == "tool_use":
+            self.calls[str(event.get("tool_id"))] = str(event.get("tool_name"))
+            self.doing = f"running {event.get('tool_name')}"
+        elif kind == "tool_result":
+            self.doing = "waiting for the model"
+            self._result(event)
+
+    def _result(self, event: dict[str, Any]) -> None:
+        edits = self.calls.get(str(event.get("tool_id"))) in EDITS
+        if event.get("status") != "error":
+            if edits:
+                self.failed_edits.clear()
+            return
+        error = mapping(event.get("error"))
+        said = rules.cut(str(error.get("message") or event.get("output") or ""))
+        self.failed_tools.append(said)
+        if error.get("type") == "tool_not_registered" or any(words in said.lower() for words in DENIALS):
+            self.denied.append(said)
+        elif edits:
+            self.failed_edits.append(said)
 
 
 def run_gemini_job(job: Job) -> JobResult:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
 from adapters.evidence import Evidence, mapping
+from adapters.facts import Said, Told
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import AgentAdapter
@@ -38,7 +39,9 @@ OTHERS = frozenset(
         "completion",
     }
 )
-DENIALS = ("rejected permission", "permission denied", "user rejected", "not allowed")
+# Its words for a call that is not allowed; a file that cannot be read is none.
+DENIALS = ("rejected permission", "user rejected", "prevents you from using")
+EDITS = frozenset({"edit", "write", "patch", "multiedit", "apply_patch"})
 
 
 class OpencodeAdapter(AgentAdapter):
@@ -95,64 +98,95 @@ class OpencodeAdapter(AgentAdapter):
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
         return {"exe": "opencode", "args": ["run"], "stdin": prompt}
 
-    def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        usage: dict[str, Any] = {}
-        session, last, text, error, denied, began = None, "", "", None, [], False
-        for event in evidence.json_lines():
-            session, part = event.get("sessionID") or session, mapping(event.get("part"))
-            kind = event.get("type")
-            began = began or "sessionID" in event
-            if kind == "step_finish":
-                last = str(part.get("reason") or "")
-                _add(usage, part)
-            elif kind == "text":
-                text = str(part.get("text") or "")
-            elif kind == "error":
-                error = mapping(event.get("error"))
-            elif kind == "tool_use" and (state := mapping(part.get("state"))).get("status") == "error":
-                text = str(state.get("error") or "")
-                if any(word in text.lower() for word in DENIALS):
-                    denied.append(rules.cut(f"{part.get('tool')}: {text}"))
-        verdict = self._by_end(last, error, denied, ending, evidence, began)
-        details = {"session_id": session, "denials": denied[-5:], "text": text[:2000]}
-        return replace(verdict, usage=usage, details={**verdict.details, **details})
+    def asks(self, job: Job) -> bool:
+        words = [str(word) for word in (job.get("command") or {}).get("args") or ()]
+        first = flags.positions(words, self.valued)[:1]
+        return super().asks(job) and not (first and words[first[0]] in OTHERS)
 
-    def _by_end(
-        self,
-        last: str,
-        error: dict[str, Any] | None,
-        denied: list[str],
-        ending: Ending,
-        evidence: Evidence,
-        began: bool,
-    ) -> Verdict:
-        if error is not None:
-            told = mapping(error.get("data"))
-            said, status = str(told.get("message") or error.get("message") or ""), told.get("statusCode")
-            if error.get("name") == "ContextOverflowError":
-                return Verdict(
-                    Reason.CONTEXT_OVERFLOW,
-                    rules.SENTENCES[Reason.CONTEXT_OVERFLOW],
-                    "opencode:ContextOverflowError",
-                    (rules.cut(said),),
-                )
-            return self.failed(
-                ending, evidence, said or str(error.get("name")), status if isinstance(status, int) else None
-            )
+    def tell(self, job: Job, evidence: Evidence) -> OpencodeTold:
+        told = OpencodeTold()
+        for event in evidence.json_lines():
+            told.read(event)
+        if told.error is not None:
+            told.said = Said.FAILED
+        elif told.last == "stop":
+            self.spoke(told, told.text, told.denied, told.failed_edits)
+        elif told.began:
+            told.said = Said.UNFINISHED
+        else:
+            self.without_events(job, evidence, told)
+        told.details = {"session_id": told.session, "denials": told.denied[-5:], "text": told.text[:2000]}
+        return told
+
+    def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:
+        assert isinstance(told, OpencodeTold)
+        if told.error is not None:
+            return self._by_error(told.error, ending, evidence)
         if ending.exit_code != 0:
             return self.failed(ending, evidence, "")
-        if denied and (last != "stop" or not (evidence.git and evidence.git.changed)):
+        if told.said is Said.UNFINISHED and told.denied:
             return Verdict(
                 Reason.DENIED,
-                f"opencode was not allowed to use {denied[-1]}; allow it and try again",
+                f"opencode was not allowed to use {told.denied[-1]}; allow it and try again",
                 "opencode:rejected",
-                tuple(denied[-3:]),
+                tuple(told.denied[-3:]),
             )
-        if last == "length":
+        if told.last == "length":
             return Verdict(Reason.LIMIT_HIT, "The model's answer reached its limit of length", "opencode:length")
-        if began and last != "stop":
+        if told.said is Said.UNFINISHED:
             return rules.no_final_event("opencode", "a last step that says stop", evidence)
-        return rules.done("opencode:stop" if last else "exit:0", evidence)
+        return rules.done("opencode:stop" if told.last else "exit:0", evidence)
+
+    def _by_error(self, error: dict[str, Any], ending: Ending, evidence: Evidence) -> Verdict:
+        data = mapping(error.get("data"))
+        said, status = str(data.get("message") or error.get("message") or ""), data.get("statusCode")
+        if error.get("name") == "ContextOverflowError":
+            sentence = rules.SENTENCES[Reason.CONTEXT_OVERFLOW]
+            return Verdict(Reason.CONTEXT_OVERFLOW, sentence, "opencode:ContextOverflowError", (rules.cut(said),))
+        return self.failed(
+            ending, evidence, said or str(error.get("name")), status if isinstance(status, int) else None
+        )
+
+
+@dataclass
+class OpencodeTold(Told):
+    """The events so far; `last` is why the last step ended."""
+
+    session: str | None = None
+    began: bool = False
+    last: str = ""
+    text: str = ""
+    error: dict[str, Any] | None = None
+    denied: list[str] = field(default_factory=list)
+    failed_edits: list[str] = field(default_factory=list)
+
+    def read(self, event: dict[str, Any]) -> None:
+        self.session, self.began = event.get("sessionID") or self.session, self.began or "sessionID" in event
+        kind, part = event.get("type"), mapping(event.get("part"))
+        if kind == "step_start":
+            self.doing = "waiting for the model"
+        elif kind == "step_finish":
+            self.last = str(part.get("reason") or "")
+            _add(self.usage, part)
+        elif kind == "text":
+            self.text = str(part.get("text") or "")
+        elif kind == "error":
+            self.error = mapping(event.get("error"))
+        elif kind == "tool_use":
+            self._call(part)
+
+    def _call(self, part: dict[str, Any]) -> None:
+        state, edits = mapping(part.get("state")), part.get("tool") in EDITS
+        if state.get("status") != "error":
+            if edits:
+                self.failed_edits.clear()
+            return
+        said = str(state.get("error") or "")
+        shown = rules.cut(f"{part.get('tool')}: {said}")
+        if any(words in said.lower() for words in DENIALS):
+            self.denied.append(shown)
+        elif edits:
+            self.failed_edits.append(shown)
 
 
 def _add(usage: dict[str, Any], part: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ from adapters.gitinfo import GitChange
 CHANGED = GitChange("a" * 40, "b" * 40, 0, 0, 1, 1, ("greeting.py",))
 UNCHANGED = GitChange("a" * 40, "a" * 40, 0, 0, 0, 0)
 
+# What a tool does that does its work.
+EDITS = "echo more >> greeting.py"
 # What every stand-in does first: note what it was given.
 NOTES = """#!/bin/sh
 printf '%s\\0' "$@" > {notes}/argv
@@ -113,13 +115,16 @@ class Bench:
         exit_code: int | None = 0,
         *,
         git: GitChange | None = UNCHANGED,
+        git_trouble: str = "",
+        metadata: Mapping[str, Any] | None = None,
         args: tuple[str, ...] = (),
         **ending: Any,
     ) -> Verdict:
         """The verdict on a log, without running anything."""
         (self.attempt / "output.log").write_text(log)
         end = Ending(**{"ended_by": "exit", "exit_code": exit_code, "ended_at": 1_800_000_000.0, **ending})
-        return get(tool).classify(self.job(tool, *args), end, Evidence(self.attempt, git))
+        evidence = Evidence(self.attempt, git, git_trouble=git_trouble)
+        return get(tool).classify(self.job(tool, *args, **(metadata or {})), end, evidence)
 
 
 def make_repository(place: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters import AdapterError, Reason, get
-from tests.adapters.bench import CHANGED, Bench
+from tests.adapters.bench import CHANGED, EDITS, Bench
 
 HEAD = """\
 HTTPSConnectionPool(host='raw.githubusercontent.com', port=443): Max retries exceeded with url: /BerriAI/x.json
@@ -95,7 +95,7 @@ CASES = {
     "too long": (HEAD + TOO_LONG, Reason.CONTEXT_OVERFLOW),
     "empty answer": (
         HEAD + "Empty response received from LLM. Check your provider account?\n\nTokens: 1.9k sent, 0 received.\n",
-        Reason.OVERLOADED,
+        Reason.EMPTY_ANSWER,
     ),
     "edit does not fit": (HEAD + EDIT + BAD_EDIT, Reason.EDIT_FAILED),
     "gave up": (HEAD + (EDIT + BAD_EDIT) * 3 + "Only 3 reflections allowed, stopping.\n", Reason.EDIT_FAILED),
@@ -116,7 +116,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_it_printed_tells_what_happened_although_it_exits_0(case: str, bench: Bench) -> None:
     log, reason = CASES[case]
-    bench.stand_in("aider", log)
+    bench.stand_in("aider", log, body=EDITS if reason is Reason.OK else "")
     result, verdict = bench.run(bench.job("aider", "--message", "Fix the bug"))
     assert verdict.reason is reason
     assert result.exit_code == 0 and result.success is (reason is Reason.OK)
@@ -139,7 +139,7 @@ def test_a_request_that_was_never_answered_is_seen_in_its_analytics(bench: Bench
     assert bench.judged("aider", HEAD).reason is Reason.NETWORK
     with (bench.attempt / "analytics.jsonl").open("a") as file:
         file.write('\nnot json\n{"event": "message_send"}\n')
-    assert bench.judged("aider", HEAD).reason is Reason.OK
+    assert bench.judged("aider", HEAD, git=CHANGED).reason is Reason.OK
 
 
 def test_a_wrong_argument_is_quoted(bench: Bench) -> None:
@@ -217,7 +217,7 @@ def test_the_repositorys_env_file_cannot_send_the_key_elsewhere(bench: Bench) ->
 
 
 def test_it_is_refused_where_it_would_make_a_repository(bench: Bench) -> None:
-    bench.stand_in("aider")
+    bench.stand_in("aider", HEAD)
     (bench.home / "plain").mkdir()
     job = bench.job("aider", "--message", "x")
     job["paths"] = {"repo_root": str(bench.home / "plain")}

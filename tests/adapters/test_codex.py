@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters import Reason, get
-from tests.adapters.bench import Bench
+from tests.adapters.bench import EDITS, Bench
 
 STARTED = ({"type": "thread.started", "thread_id": "01a2"}, {"type": "turn.started"})
 WARNING = {"type": "item.completed", "item": {"type": "error", "message": "Model metadata for `fake` not found."}}
@@ -68,7 +68,13 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_last_event_of_the_turn_decides(case: str, bench: Bench) -> None:
     text, exit_code, reason = CASES[case]
-    bench.stand_in("codex", text, exit_code, stderr="Reading additional input from stdin...\n")
+    bench.stand_in(
+        "codex",
+        text,
+        exit_code,
+        stderr="Reading additional input from stdin...\n",
+        body=EDITS if reason is Reason.OK else "",
+    )
     result, verdict = bench.run(bench.job("codex", "exec", "Fix the bug"))
     assert (verdict.reason, result.exit_code) == (reason, exit_code)
 

@@ -12,7 +12,7 @@ import pytest
 import schema
 from adapters import TOOL_RUNNERS, Adapter, AdapterError, JobResult, Reason, Verdict, adapters, execute, get
 from adapters.errors import BadCommand, DangerousName, MissingDirectory, MissingExecutable, MissingSecret, OutsideRoots
-from tests.adapters.bench import Bench
+from tests.adapters.bench import EDITS, Bench
 
 TOOLS = sorted(adapters())
 AI_TOOLS = ("aider", "claude", "codex", "gemini", "opencode")
@@ -35,7 +35,8 @@ every_tool = pytest.mark.parametrize("tool", TOOLS)
 def plain_job(bench: Bench, tool: str, **metadata: Any) -> dict[str, Any]:
     program = PROGRAMS.get(tool, tool)
     if not (bench.bin / program).exists():
-        bench.stand_in(program, "all is well\n")
+        # An AI tool that changes nothing has not done its job.
+        bench.stand_in(program, "all is well\n", body=EDITS if tool in AI_TOOLS else "")
     return bench.job(tool, *ARGUMENTS[tool], exe=program, **metadata)
 
 
@@ -222,9 +223,10 @@ def test_raw_command_adds_nothing(tool: str, bench: Bench) -> None:
 
 @every_tool
 def test_a_change_that_was_expected_and_is_missing_is_no_success(tool: str, bench: Bench) -> None:
-    assert bench.run(plain_job(bench, tool, expect_changes=True))[1].reason is Reason.NO_CHANGE
     job = plain_job(bench, tool, expect_changes=True)
-    bench.stand_in(job["command"]["exe"], body="echo more >> greeting.py")
+    bench.stand_in(job["command"]["exe"], "all is well\n")
+    assert bench.run(job)[1].reason is Reason.NO_CHANGE
+    bench.stand_in(job["command"]["exe"], body=EDITS)
     assert bench.run(job)[1].reason is Reason.OK
 
 
@@ -273,7 +275,7 @@ def test_a_program_that_cannot_be_run_is_infra(tool: str, bench: Bench) -> None:
 @every_tool
 def test_an_exit_code_that_the_job_takes_for_success_is_one(tool: str, bench: Bench) -> None:
     job = plain_job(bench, tool, success_exit_codes=[0, 3])
-    bench.stand_in(job["command"]["exe"], exit_code=3)
+    bench.stand_in(job["command"]["exe"], exit_code=3, body=EDITS)
     assert bench.run(job)[1].reason is Reason.OK
 
 

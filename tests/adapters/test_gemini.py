@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters import AdapterError, Reason, get
-from tests.adapters.bench import CHANGED, UNCHANGED, Bench
+from tests.adapters.bench import CHANGED, EDITS, UNCHANGED, Bench
 
 INIT = {"type": "init", "session_id": "7e81", "model": "auto"}
 STATS = {"total_tokens": 110, "input_tokens": 100, "output_tokens": 10, "cached": 4, "duration_ms": 5, "tool_calls": 1}
@@ -75,7 +75,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_exit_code_and_result_event_decide(case: str, bench: Bench) -> None:
     text, exit_code, reason = CASES[case]
-    bench.stand_in("gemini", text, exit_code, stderr=NOTES)
+    bench.stand_in("gemini", text, exit_code, stderr=NOTES, body=EDITS if reason is Reason.OK else "")
     result, verdict = bench.run(bench.job("gemini", "-p", "Fix the bug"))
     assert (verdict.reason, result.exit_code) == (reason, exit_code)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters import Reason, get
-from tests.adapters.bench import CHANGED, Bench
+from tests.adapters.bench import CHANGED, EDITS, Bench
 
 TOKENS = {"total": 2430, "input": 2398, "output": 32, "reasoning": 1, "cache": {"write": 2, "read": 3}}
 
@@ -64,7 +64,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_last_step_decides(case: str, bench: Bench) -> None:
     text, exit_code, reason = CASES[case]
-    bench.stand_in("opencode", text, exit_code, stderr="\x1b[0m\n")
+    bench.stand_in("opencode", text, exit_code, stderr="\x1b[0m\n", body=EDITS if reason is Reason.OK else "")
     result, verdict = bench.run(bench.job("opencode", "run", "Fix the bug"))
     assert (verdict.reason, result.exit_code) == (reason, exit_code)
 

@@ -61,6 +61,8 @@ REASONS = {
     "context_overflow": "context too long",
     "model_missing": "model not found",
     "edit_failed": "edit failed",
+    "empty_answer": "empty answer",
+    "wrote_but_reading": "wrote while reading",
     "limit_hit": "limit reached",
     "tests_failed": "tests failed",
     "refused": "refused",

@@ -24,6 +24,7 @@ class Active:
     pids: dict[str, int] = field(default_factory=dict)  # of tool and keeper, once the tool has started
     noted: bool = False  # command, commit and pids are in the database
     ending: Ending | None = None
+    judging: bool = False  # its adapter has been asked for a verdict
     outcome: Outcome | None = None
     cancelled: bool = False  # somebody cancelled the job
     handed_back: bool = False  # the worker was told to stop
@@ -41,6 +42,10 @@ class Active:
     @property
     def ready_to_start(self) -> bool:
         return self.prepared is not None and self.running is None and self.outcome is None and not self.lost
+
+    @property
+    def ready_to_judge(self) -> bool:
+        return self.ending is not None and self.outcome is None and not self.judging and not self.lost
 
     @property
     def to_note(self) -> bool:

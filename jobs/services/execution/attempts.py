@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from django.conf import settings
+from django.db.models import Q
 
 from adapters import execution, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
@@ -69,18 +70,18 @@ def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
 
 
 def judge_orphan(attempt: StepAttempt, ending: Ending) -> Outcome:
-    """`judge` for a process that did not start the attempt; reads the secrets from the database."""
+    """`judge` for a process that did not start the attempt; reads what it needs from the database."""
     try:
         secrets = node_secrets.granted(attempt.job)
     except MissingSecret:
         secrets = {}  # without them only masking inside the verdict is less sure
-    return judge(attempt, ending, secrets)
+    return judge(attempt, ending, secrets, tree_is_shared=shares_its_tree(attempt))
 
 
-def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str]) -> Outcome:
+def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str], *, tree_is_shared: bool = False) -> Outcome:
     """The adapter's verdict on an ending, with its error report written. No adapter makes it raise.
 
-    `secrets` are those that it began with.
+    `secrets` are those that it began with; `tree_is_shared` is what `shares_its_tree` says.
     """
     try:
         # As they were resolved at submission: roots that an operator changed since must not make a finished run a failure.
@@ -90,6 +91,7 @@ def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str]) -> Outc
             _context(attempt, secrets),
             allowed_roots=roots,
             paths=places if attempt.job.paths.get("working_dir") else None,
+            tree_is_shared=tree_is_shared,
         )
         result, verdict = execution.conclude(registry.get(attempt.step_name), _document(attempt), context, ending)
     except Exception as defect:
@@ -99,6 +101,14 @@ def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str]) -> Outc
         return Outcome(Verdict(Reason.INFRA, sentence, "classifier_defect", details=details))
     git = result.metadata.get("git") or {}
     return Outcome(verdict, git.get("head", ""), result.error_report_path)
+
+
+def shares_its_tree(attempt: StepAttempt) -> bool:
+    """Whether a job that only reads had company in its working tree, so that a change need not be its own."""
+    if attempt.job.metadata.get("access", "write") != "read":
+        return False
+    others = StepAttempt.objects.filter(job__repo_key=attempt.job.repo_key).exclude(job=attempt.job)
+    return others.filter(Q(completed_at__isnull=True) | Q(completed_at__gte=attempt.started_at)).exists()
 
 
 def reject(attempt: StepAttempt, refusal: AdapterError) -> Outcome:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error as DatabaseFault
 
 from adapters.errors import AdapterError, MissingSecret
-from adapters.process import Event, Keeper, KeeperPool, ShimError
+from adapters.process import Ending, Event, Keeper, KeeperPool, ShimError
 from adapters.process.lost import adopt_orphans
 from adapters.verdict import Reason, Verdict
 from jobs import db
@@ -120,6 +120,9 @@ class Runner:
 
     def _advance(self, claim: bool) -> None:
         self._read_keepers()
+        for active in list(self.active.values()):
+            if active.ending is not None and active.ready_to_judge:
+                self._judge(active, active.ending)
         self._files.finish()
         self._settle()
         self._note_starts()
@@ -227,8 +230,13 @@ class Runner:
             self._drop(active)
         elif active.handed_back and active.ending and active.ending.ended_by == "cancel":  # not by itself just before
             active.outcome = _HANDED_BACK
-        elif active.ending is not None:
-            self._do(active, partial(attempts.judge, active.attempt, active.ending, active.secrets), self._judged)
+
+    def _judge(self, active: Active, ending: Ending) -> None:
+        # The query comes first: if the database is away, the next turn asks again.
+        shared = not is_quick(active) and attempts.shares_its_tree(active.attempt)
+        active.judging = True
+        step = partial(attempts.judge, active.attempt, ending, active.secrets, tree_is_shared=shared)
+        self._do(active, step, self._judged)
 
     def _judged(self, active: Active, result: Any) -> None:
         active.outcome = result if isinstance(result, Outcome) else _failure(active, result)

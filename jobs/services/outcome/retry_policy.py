@@ -14,6 +14,8 @@ WORK = frozenset(
         Reason.TESTS_FAILED,
         Reason.EDIT_FAILED,
         Reason.NO_CHANGE,
+        Reason.EMPTY_ANSWER,
+        Reason.WROTE_BUT_READING,
         Reason.CRASHED,
         Reason.TIMEOUT,
         Reason.STALLED,
