@@ -27,6 +27,8 @@ from jobs.models import (
 )
 from jobs.models.job import JobQuerySet
 from jobs.roles import PERMISSIONS
+from jobs.services.accounts import tokens
+from jobs.services.reading import one_job
 from jobs.services.submission.submit import Submitter
 
 NEEDS = {
@@ -48,6 +50,13 @@ class Actor:
 
     user: User
     token: ApiToken | None = None
+    # What was read together with the token; None: the user's permissions and the projects are asked for when needed.
+    login: tokens.Login | None = None
+
+    @classmethod
+    def by_token(cls, secret: str) -> "Actor | None":
+        login = tokens.log_in(secret)
+        return None if login is None else cls(login.user, login.token, login)
 
     @property
     def name(self) -> str:
@@ -59,8 +68,13 @@ class Actor:
 
     @cached_property
     def scopes(self) -> frozenset[str]:
-        own = frozenset(scope for scope, permission in PERMISSIONS.items() if self.user.has_perm(permission))
+        own = frozenset(scope for scope, permission in PERMISSIONS.items() if self._has(permission))
         return own if self.token is None else own & frozenset(self.token.scopes)
+
+    def _has(self, permission: str) -> bool:
+        if self.login is None:
+            return self.user.has_perm(permission)
+        return self.user.is_superuser or permission.removeprefix("jobs.") in self.login.permissions
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes
@@ -90,8 +104,8 @@ class Actor:
 
     def job(self, job_id: str, verb: str = "") -> Job:
         """The job, if the actor sees it and may do `verb` to it."""
-        job = self.jobs().select_related("workstream").filter(job_id=job_id).first()
-        if job is None:
+        job = one_job.find(job_id)
+        if job is None or not self._rights_in(job.repo_key)[0]:
             raise NotFound(f"Job {job_id} not found.", job_id=job_id)
         if verb:
             self.require_to(verb, job)
@@ -127,7 +141,7 @@ class Actor:
     @cached_property
     def _projects(self) -> list[tuple[str, bool, bool]]:
         """(root, sees, submits), the outermost first; empty when everything is open to the actor."""
-        if self.user.is_superuser or self.may("administer"):
+        if self.user.is_superuser or self.may("administer") or (self.login and not self.login.projects):
             return []
         mine = set(self.user.groups.values_list("pk", flat=True))
         rules = []
@@ -184,13 +198,18 @@ class Actor:
     def require_submit_to(self, repository: str) -> None:
         """Raises NotFound where the actor sees nothing, NotAllowed where they only look."""
         self.require("submit")
+        sees, submits = self._rights_in(repository)
+        if not sees:
+            raise NotFound(f"Repository {repository} not found.")
+        if not submits:
+            raise NotAllowed(f"{self.name} may not submit to {repository}.", scope="submit")
+
+    def _rights_in(self, repository: str) -> tuple[bool, bool]:
+        """(sees, submits); of nested projects the innermost decides."""
         for root, sees, submits in reversed(self._projects):
             if repository == root or repository.startswith(root.rstrip("/") + "/"):
-                if not sees:
-                    raise NotFound(f"Repository {repository} not found.")
-                if not submits:
-                    raise NotAllowed(f"{self.name} may not submit to {repository}.", scope="submit")
-                return
+                return sees, submits
+        return True, True
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -15,7 +15,6 @@ from jobs import audit
 from jobs.access import Actor
 from jobs.api.errors import refused, unauthenticated
 from jobs.errors import NotAllowed
-from jobs.services.accounts import tokens
 
 
 class Token(HttpBearer):
@@ -36,12 +35,11 @@ class Token(HttpBearer):
         return actor
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
-        row = tokens.find(token)
-        if row is None:
+        actor = Actor.by_token(token)
+        if actor is None or actor.token is None:
             return None
-        request.user = row.user
-        audit.say_via(f"token {row.prefix}")
-        actor = Actor(row.user, row)
+        request.user = actor.user
+        audit.say_via(f"token {actor.token.prefix}")
         actor.require(self.scope)
         return actor
 

@@ -15,6 +15,7 @@ from jobs.api.auth import READ, SUBMIT, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
 from jobs.api.responses import Key, Moment, ProblemItem, Text, Wait, answers, some_of
 from jobs.api.schemas import JobDetail, JobOut
+from jobs.api.shaping import shaped
 from jobs.errors import InvalidDocument
 from jobs.models import Job
 from jobs.services.reading.job_filter import GROUPS, JobFilter
@@ -104,8 +105,8 @@ def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: Header[Ide
     jobs = [caller.job(job_id) for job_id in made["jobs"]]
     if wait:
         jobs = [_at_the_end(job, wait) for job in jobs]
-    shape: Any = JobOut if made["list"] else JobDetail
-    shown = [shape.model_validate(job, context={"request": request}).model_dump() for job in jobs]
+    shape: type[Schema] = JobOut if made["list"] else JobDetail
+    shown = [shaped(request, job, shape) for job in jobs]
     response = Response(shown if made["list"] else shown[0], status=201)
     response["Location"] = f"{request.path.rstrip('/')}/{jobs[0].job_id}"
     if again:

@@ -1,16 +1,16 @@
 """Lists: keyset pages with opaque cursors, and answers that hold only the fields asked for."""
 
-from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Schema
 from ninja.responses import Response
 from pydantic import Field, StringConstraints
 
 from jobs.api.responses import Text
+from jobs.api.shaping import shaped
 from jobs.errors import InvalidDocument
 
 # Callers hand it back as it is; the pattern keeps what is none from the database.
@@ -41,27 +41,18 @@ def page(request: HttpRequest, rows: "QuerySet[_Row]", shape: type[Schema], quer
     found = list(rows.order_by("-pk")[: query.limit + 1])
     shown = found[: query.limit]
     cursor = _closed(shown[-1].pk) if len(found) > query.limit else None
-    return listing(request, shown, shape, query.fields, cursor)
+    names = names_of(query.fields, shape)
+    return Response({"items": [shaped(request, row, shape, names) for row in shown], "next": cursor})
 
 
-def listing(
-    request: HttpRequest, rows: Sequence[Any], shape: type[Schema], fields: str = "", cursor: str | None = None
-) -> Any:
+def one(request: HttpRequest, row: Any, shape: type[Schema], fields: str = "") -> HttpResponse:
+    return Response(shaped(request, row, shape, names_of(fields, shape)))
+
+
+def names_of(fields: str, shape: type[Schema]) -> set[str] | None:
+    """None for all. Raises InvalidDocument for one that is not there."""
     if not fields:
-        return {"items": list(rows), "next": cursor}  # Ninja shapes the rows
-    names = names_of(fields, shape)
-    items = [shape.model_validate(row, context={"request": request}) for row in rows]
-    return Response({"items": [item.model_dump(include=names) for item in items], "next": cursor})
-
-
-def one(request: HttpRequest, row: Any, shape: type[Schema], fields: str = "") -> Any:
-    if not fields:
-        return row
-    item = shape.model_validate(row, context={"request": request})
-    return Response(item.model_dump(include=names_of(fields, shape)))
-
-
-def names_of(fields: str, shape: type[Schema]) -> set[str]:
+        return None
     names = set(fields.split(","))
     for name in sorted(names - set(shape.model_fields)):
         near = get_close_matches(name, shape.model_fields, n=1)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jobs.api.auth import actor
 from jobs.models import Event, Job, StepAttempt
+from jobs.services.reading import one_job
 from jobs.services.reading.redaction import shown_spec
 from jobs.services.reading.viewer import Viewer
 from jobs.services.reading.wait_reasons import WaitReason, for_jobs
@@ -135,16 +136,15 @@ class JobDetail(JobOut):
 
     @staticmethod
     def resolve_depends_on(job: Job) -> list[str]:
-        rows = job.dependencies.select_related("needs", "needs_workstream")
-        return [str(row.needs or f"workstream {row.needs_workstream}") for row in rows]
+        return one_job.depends_on(job)
 
     @staticmethod
     def resolve_waiting(job: Job, context: Any) -> WaitReason | None:
         return for_jobs([job], titles_for=viewer_of(context)).get(job.pk)
 
     @staticmethod
-    def resolve_attempts(job: Job) -> Any:
-        return job.attempts.select_related("job", "error").order_by("number")
+    def resolve_attempts(job: Job) -> list[StepAttempt]:
+        return one_job.attempts(job)
 
 
 class EventOut(Schema):

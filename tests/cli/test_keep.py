@@ -26,9 +26,9 @@ def test_a_secret_is_set_from_standard_input_granted_listed_and_rotated(engine: 
 def test_a_token_is_made_for_a_user_and_revoked(engine: Engine) -> None:
     make_user("mara")
     said = engine("token", "create", "ci", "--user", "mara", "--scope", "read", "--scope", "submit", "--days", "30")
-    token = tokens.find(said.out.strip())
-    assert token is not None
-    assert token.scopes == ["read", "submit"]
+    login = tokens.log_in(said.out.strip())
+    assert login is not None
+    assert login.token.scopes == ["read", "submit"]
     assert "ci" in engine("token", "list").out
     assert engine("token", "revoke", "ci", "--user", "mara").code == 0
     assert ApiToken.objects.get().revoked_at

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -11,11 +12,13 @@ from django.db import IntegrityError
 from jobs import db
 from jobs.errors import InvalidDocument, Refused, WrongState
 from jobs.models import ApiToken
-from jobs.roles import TOKEN_SCOPES
+from jobs.roles import PERMISSIONS, TOKEN_SCOPES
+from jobs.services.accounts import last_use
 from jobs.services.core import events
+from jobs.services.core.statement import Statement, partial
 
 MARK = "eng_"
-NOTE_USE_S = 60  # last_used_at is written at most once a minute: reading must not write
+NOTE_USE_S = last_use.EVERY_S
 
 
 def create(
@@ -58,18 +61,57 @@ def revoke(token: ApiToken, *, by: str) -> ApiToken:
     return token
 
 
-def find(secret: str) -> ApiToken | None:
-    """The usable token that `secret` is, or None."""
+@dataclass(frozen=True)
+class Login:
+    """Who a token stands for, and what is needed to decide what they may."""
+
+    token: ApiToken
+    user: User
+    permissions: frozenset[str]  # of those in jobs/roles.py; a superuser has them all, and none is named
+    projects: bool  # whether there are any
+
+
+def log_in(secret: str) -> Login | None:
+    """By a usable token, or None. One statement, and nothing is written: that the token was used is noted afterwards."""
     if not secret.startswith(MARK):
         return None
-    token = ApiToken.objects.usable().select_related("user").filter(sha256=digest(secret)).first()
-    if token is None:
+    now = db.now()
+    found = _LOGIN.rows(now - timedelta(seconds=NOTE_USE_S), digest(secret), now)
+    if not found:
         return None
-    if token.last_used_at is None or db.now() - token.last_used_at > timedelta(seconds=NOTE_USE_S):
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=db.now())
-    return token
+    token, (stale, username, is_superuser, projects, _) = found[0]
+    user = partial(User, id=token.user_id, username=username, is_superuser=bool(is_superuser), is_active=True)
+    token.user = user
+    if stale:
+        last_use.note(token.pk, now)
+    return Login(token, user, frozenset(name for *_, name in (beside for _, beside in found) if name), bool(projects))
 
 
 def digest(secret: str) -> str:
     # A fast hash is enough: the token has 256 random bits, there is nothing to guess.
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+_NAMES = ", ".join(f"'{permission.removeprefix('jobs.')}'" for permission in PERMISSIONS.values())
+_LOGIN = Statement(
+    ApiToken,
+    "t",
+    f"""
+    SELECT {{columns}}, (t.last_used_at IS NULL OR t.last_used_at < %s), u.username, u.is_superuser,
+        EXISTS (SELECT 1 FROM projects), p.codename
+    FROM api_tokens t
+    JOIN auth_user u ON u.id = t.user_id
+    LEFT JOIN auth_permission p ON NOT u.is_superuser AND p.codename IN ({_NAMES})
+        AND p.content_type_id IN (SELECT id FROM django_content_type WHERE app_label = 'jobs')
+        AND (
+            EXISTS (SELECT 1 FROM auth_user_user_permissions own WHERE own.user_id = u.id AND own.permission_id = p.id)
+            OR EXISTS (
+                SELECT 1 FROM auth_user_groups member
+                JOIN auth_group_permissions role ON role.group_id = member.group_id
+                WHERE member.user_id = u.id AND role.permission_id = p.id
+            )
+        )
+    WHERE t.sha256 = %s AND t.revoked_at IS NULL AND u.is_active AND (t.expires_at IS NULL OR t.expires_at > %s)
+    """,  # noqa: S608 - the names are constants
+    only=("id", "user", "name", "prefix", "scopes"),
+)
