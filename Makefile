@@ -41,7 +41,7 @@ up: $(VENV)/.base ## start Engine: database, web and cluster, in the foreground
 worker: $(VENV)/.base ## start only a cluster, for one more host
 	@$(BIN)/engine worker
 
-test: $(VENV)/.dev ## run the whole test suite with what this machine has
+test: $(VENV)/.dev ## run the whole test suite with what this machine has; HYPOTHESIS=thorough for more examples
 	@$(BIN)/python -m tests
 
 test-fast: $(VENV)/.dev ## run the tests that need no browser, no cluster and no PostgreSQL

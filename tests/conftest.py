@@ -1,5 +1,6 @@
 """Fixtures that every floor uses."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -17,7 +18,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine must not make a test fail: figures come from the benchmark.
 hypothesis_settings.register_profile("engine", deadline=None, max_examples=60)
-hypothesis_settings.load_profile("engine")
+hypothesis_settings.register_profile("thorough", deadline=None, max_examples=1000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS", "engine"))
 
 
 @pytest.fixture
