@@ -130,7 +130,11 @@ def engine_ended(ending: Ending) -> Verdict | None:
     reason, sentence = ENDED_BY[ending.ended_by]
     took = f"{ending.duration_s:.0f} s" if ending.duration_s >= 10 else f"{ending.duration_s:.1f} s"
     summary = sentence.format(time=took, error=ending.error or "no reason given")
-    return Verdict(reason, cut(summary), f"engine:{ending.ended_by}")
+    details = {}
+    if ending.ended_by == "log_error" and "(paths.log_file)" in ending.error and "make room" not in ending.error:
+        # The place that the job named cannot be written, whoever tries.
+        details = {"permanent": True, "blames": "job"}
+    return Verdict(reason, cut(summary), f"engine:{ending.ended_by}", details=details)
 
 
 def signalled(ending: Ending, evidence: Evidence) -> Verdict | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from django.conf import settings
 from django.db.models import Q
 
-from adapters import execution, registry, repo_scan
+from adapters import execution, git_lock, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
 from adapters.interface import Context
 from adapters.process import Ending, Spec
@@ -42,6 +42,7 @@ def begin(attempt: StepAttempt) -> Begun:
     """Build the command, look at the working tree, note both. Raises AdapterError with a sentence, LostLease."""
     job = attempt.job
     secrets = node_secrets.granted(job)
+    _free_index(attempt)
     context = _context(attempt, secrets)
     prepared = execution.begin(registry.get(attempt.step_name), _document(attempt), context)
     base_commit = prepared.before.head if prepared.before else ""
@@ -93,8 +94,22 @@ def conclude(attempt: StepAttempt, ending: Ending, secrets: dict[str, str] | Non
         sentence = f"The {attempt.step_name} adapter could not judge the run: {defect!r}"
         details = {"permanent": True, "blames": "adapter"}
         return Outcome(Verdict(Reason.INFRA, sentence, "classifier_defect", details=details))
+    _note_lock(attempt, result.metadata.get("git_lock_removed") or "")
     git = result.metadata.get("git") or {}
     return Outcome(verdict, git.get("head", ""), result.error_report_path)
+
+
+def _free_index(attempt: StepAttempt) -> None:
+    """Remove the lock that an earlier attempt of this job left in git when its worker was killed."""
+    first = attempt.job.attempts.exclude(pk=attempt.pk).order_by("number").first()
+    if first is not None and attempt.job.exclusive:
+        place = job_paths.from_json(attempt.job.paths).working_dir
+        _note_lock(attempt, git_lock.remove_left_behind(place, first.started_at.timestamp()))
+
+
+def _note_lock(attempt: StepAttempt, lock: str) -> None:
+    if lock:
+        events.record("attempt.git_lock_removed", job=attempt.job, attempt=attempt.number, path=lock)
 
 
 def _shares_its_tree(attempt: StepAttempt) -> bool:
