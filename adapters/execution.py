@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters import facts, gitinfo, paths, report
+from adapters import facts, git_lock, gitinfo, paths, report
 from adapters.environment import secrets_of
 from adapters.errors import AdapterError, OutsideRoots, TreeUnknown
 from adapters.evidence import LOG, Evidence
 from adapters.interface import Adapter, Command, Context, Job, JobResult
 from adapters.process.runner import run_process
-from adapters.process.spec import DEFAULT_LOG_BYTES, Ending, Spec
+from adapters.process.spec import DEFAULT_LOG_BYTES, EndedBy, Ending, Spec
 from adapters.verdict import Verdict
 
 BEFORE = "before.json"
@@ -48,6 +48,8 @@ def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
 def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[JobResult, Verdict]:
     """Judge an attempt that `begin` prepared, and write its error report if it failed."""
     places = ctx.paths or paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
+    was_stopped = ending.ended_by != EndedBy.EXIT or bool(ending.signal or ending.killed)
+    lock = git_lock.remove_left_behind(places.working_dir, ending.started_at) if was_stopped else ""
     change, trouble = _change(job, ctx, places)
     evidence = Evidence(
         ctx.attempt_dir, change, secrets_of(job.get("env") or {}, ctx.secrets), trouble, ctx.tree_is_shared
@@ -55,8 +57,12 @@ def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[
     verdict = adapter.classify(job, ending, evidence)
     result = _result(ending, verdict, change)
     result.log_path = str(places.log_file or ctx.attempt_dir / LOG)
+    result.metadata["git_lock_removed"] = lock
     if not verdict.success:
         result.error_report_path = _report(job, verdict, ending, ctx, places)
+    elif places.error_report:
+        # An earlier attempt's failure is not true of the job any more.
+        report.withdraw(places.error_report, str(job.get("job_id", "")), (places.repo_root, *(ctx.allowed_roots or ())))
     return result, verdict
 
 

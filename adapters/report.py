@@ -51,6 +51,18 @@ def write(
     return path
 
 
+def withdraw(path: Path, job_id: str, roots: Iterable[Path | str]) -> None:
+    """Remove the report of an earlier attempt of the same job; a file that is anything else stays."""
+    try:
+        if path.is_symlink() or not inside(path, roots):
+            return
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("job_id") == job_id and "log_tail" in found:
+            path.unlink()
+    except (OSError, ValueError):  # not there, or not a report
+        return
+
+
 def _content(
     job: Mapping[str, Any], verdict: Verdict, ending: Ending | None, attempt_dir: Path, attempt: int
 ) -> dict[str, Any]:

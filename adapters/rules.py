@@ -41,7 +41,8 @@ TEXTS: tuple[tuple[Reason, str], ...] = (
         Reason.AUTH,
         r"unauthorized|unauthenticated|authentication|invalid.{0,12}api.?key|incorrect api key|"
         r"api.?key.{0,20}(?:missing|not (?:set|valid|found)|invalid)|no api key|missing.{0,12}api.?key|"
-        r"not logged in|missing environment variable|please run /login|invalid auth method",
+        r"not logged in|missing environment variable|please run /login|invalid auth method|auth method|"
+        r"missing bearer|missing credentials|api.?key.{0,30}(?:required|must be set)",
     ),
     (
         Reason.MODEL_MISSING,
@@ -73,7 +74,29 @@ STATUS_REASONS = {
     429: Reason.RATE_LIMITED,
 }
 
+NOT_RUNNABLE = (126, 127)  # a shell's codes for a command that cannot be run, or is not there
+CRASHES = frozenset(
+    {signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}
+)
+ENDINGS = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM})
+SHELL_WORDS = re.compile(r"\b(?:hangup|interrupt(?:ed)?|quit|broken pipe|alarm clock|terminated)\b", re.IGNORECASE)
+
 WAITING = (Reason.QUOTA, Reason.RATE_LIMITED, Reason.OVERLOADED)  # a provider may say until when
+
+# A proxy's or a wrong address's answer, in the words of the parsers that met it.
+WEB_PAGE = re.compile(
+    r"<!doctype html|<html|text/html|unexpected token ['\"]?<|malformed response|invalid json response|"
+    r"expect(?:ed|ing) value(?: at|:) line 1 column [01]\b|is not valid json",
+    re.IGNORECASE,
+)
+NO_KEY = re.compile(
+    r"missing environment variable|not logged in|no api.?key|please run /login|auth method|missing bearer|"
+    r"missing.{0,12}(?:api.?key|credentials)|api.?key.{0,30}(?:missing|not set|required|must be set)|"
+    r"credentials.{0,30}(?:missing|not set|must be set)",
+    re.IGNORECASE,
+)
+NO_KEY_SENTENCE = "No key was given"
+WEB_PAGE_SENTENCE = "A web page answered instead of the model's server; check the address and the proxy"
 
 SENTENCES = {
     Reason.AUTH: "The provider refused the key",
@@ -107,14 +130,24 @@ def engine_ended(ending: Ending) -> Verdict | None:
     reason, sentence = ENDED_BY[ending.ended_by]
     took = f"{ending.duration_s:.0f} s" if ending.duration_s >= 10 else f"{ending.duration_s:.1f} s"
     summary = sentence.format(time=took, error=ending.error or "no reason given")
-    return Verdict(reason, cut(summary), f"engine:{ending.ended_by}")
+    details = {}
+    if ending.ended_by == "log_error" and "(paths.log_file)" in ending.error and "make room" not in ending.error:
+        # The place that the job named cannot be written, whoever tries.
+        details = {"permanent": True, "blames": "job"}
+    return Verdict(reason, cut(summary), f"engine:{ending.ended_by}", details=details)
 
 
-def signalled(ending: Ending) -> Verdict | None:
-    """Ended by a signal, seen by us or told by a shell as 128 + n."""
+def signalled(ending: Ending, evidence: Evidence) -> Verdict | None:
+    """Ended by a signal, seen by us or reported by a shell as 128 + n.
+
+    A program may choose such a code itself: it is a signal only if it is one that ends programs, and if the log does
+    not end with other words. A crash is believed whatever stands there.
+    """
     number = ending.signal
-    if number is None and ending.exit_code is not None and 128 < ending.exit_code < 128 + 65:
-        number = ending.exit_code - 128
+    if number is None and ending.exit_code is not None and ending.exit_code > 128:
+        told, last = ending.exit_code - 128, evidence.last_line()
+        if told in CRASHES or (told in ENDINGS and (not last or SHELL_WORDS.search(last))):
+            number = told
     if not number:
         return None
     try:
@@ -126,7 +159,7 @@ def signalled(ending: Ending) -> Verdict | None:
 
 
 def not_runnable(ending: Ending) -> Verdict | None:
-    if ending.exit_code not in (126, 127):
+    if ending.exit_code not in NOT_RUNNABLE:
         return None
     words = "a command was not found" if ending.exit_code == 127 else "a command could not be executed"
     return Verdict(Reason.INFRA, f"Exit code {ending.exit_code}: {words}", f"exit:{ending.exit_code}")
@@ -136,6 +169,8 @@ def api_reason(text: str, status: int | None = None) -> Reason | None:
     """What a provider's error means; `text` narrows down what the HTTP status leaves open."""
     if status is None and (told := STATUS_IN_TEXT.search(text)):
         status = int(told[1])
+    if WEB_PAGE.search(text) and status in (None, 200, 404):
+        return Reason.NETWORK
     by_text = next((reason for reason, pattern in COMPILED if pattern.search(text)), None)
     by_status = STATUS_REASONS.get(status or 0)
     if status and status >= 500:
@@ -155,7 +190,16 @@ def api_failure(text: str, status: int | None, rule: str, now: float) -> Verdict
     if reason is None:
         return None
     reset_at = reset_time(text, now) if reason in WAITING else None
-    return Verdict(reason, cut(f"{SENTENCES[reason]}: {text}"), rule, (cut(text),), reset_at)
+    return Verdict(reason, cut(f"{sentence_for(reason, text)}: {text}"), rule, (cut(text),), reset_at)
+
+
+def sentence_for(reason: Reason, text: str) -> str:
+    """What the reason means here: no key at all is not a key that was refused."""
+    if reason is Reason.AUTH and NO_KEY.search(text):
+        return NO_KEY_SENTENCE
+    if reason is Reason.NETWORK and WEB_PAGE.search(text):
+        return WEB_PAGE_SENTENCE
+    return SENTENCES[reason]
 
 
 def reset_time(text: str, now: float) -> float | None:
@@ -182,15 +226,20 @@ def _reset_time(text: str, now: float) -> float | None:
 
 
 def by_exit_code(ending: Ending, evidence: Evidence) -> Verdict:
-    """What is left to say of a program that nothing else is known of."""
+    """What is left to say of a program that nothing else is known of.
+
+    126 and 127 are the script's own: our program was there and ran.
+    """
     if ending.exit_code == 0:
         return done("exit:0", evidence)
-    return signalled(ending) or not_runnable(ending) or failed_exit(ending, evidence)
+    return signalled(ending, evidence) or failed_exit(ending, evidence)
 
 
 def failed_exit(ending: Ending, evidence: Evidence, said: str = "") -> Verdict:
     """A non-zero exit: `said`, or what the log says last."""
     told = cut(said or telling_line(evidence))
+    if not told and ending.exit_code in NOT_RUNNABLE:
+        told = "a command was not found" if ending.exit_code == 127 else "a command could not be executed"
     summary = cut(f"Exit code {ending.exit_code}: {told}" if told else f"Exit code {ending.exit_code} and no output")
     return Verdict(Reason.EXIT_CODE, summary, f"exit:{ending.exit_code}", (told,) if told else ())
 

@@ -82,7 +82,7 @@ class AgentAdapter(ToolAdapter):
         text = said or rules.telling_line(evidence, notes_only=self.streams == "split")
         return (
             rules.api_failure(text, status, f"{self.name}:error", ending.ended_at)
-            or rules.signalled(ending)
+            or rules.signalled(ending, evidence)
             or rules.not_runnable(ending)
             or rules.failed_exit(ending, evidence, text)
         )

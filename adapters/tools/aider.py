@@ -158,7 +158,7 @@ class AiderAdapter(AgentAdapter):
         assert isinstance(told, aider_log.Reading)
         reading = told
         if ending.exit_code != 0:
-            if ending.exit_code == 1:
+            if ending.exit_code in (1, *rules.NOT_RUNNABLE):
                 return self.failed(ending, evidence, reading.error)
             return rules.by_exit_code(ending, evidence)
         if reading.error:

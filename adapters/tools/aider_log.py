@@ -137,7 +137,9 @@ def by_litellm(error: str, ending: Ending) -> Verdict:
     elif reason in (None, Reason.RATE_LIMITED) and by_text:
         reason = by_text
     reason = reason or Reason.EXIT_CODE
-    sentence = rules.SENTENCES.get(reason, "The model's server refused the request")
+    sentence = "The model's server refused the request"
+    if reason in rules.SENTENCES:
+        sentence = rules.sentence_for(reason, error)
     reset_at = rules.reset_time(error, ending.ended_at) if reason in rules.WAITING else None
     return Verdict(reason, rules.cut(f"{sentence}: {error}"), "aider:litellm", (rules.cut(error),), reset_at)
 

@@ -133,7 +133,7 @@ class ClaudeAdapter(AgentAdapter):
             stopped = Verdict(
                 Reason.CRASHED, rules.cut(f"claude was interrupted: {said or why}"), f"claude:{subtype or 'exit'}"
             )
-            return rules.signalled(ending) or stopped
+            return rules.signalled(ending, evidence) or stopped
         return rules.done("claude:result", evidence)
 
 

@@ -146,12 +146,18 @@ class CodexAdapter(AgentAdapter):
                     Reason.REFUSED, "codex does not trust this directory; add --skip-git-repo-check", "codex:untrusted"
                 )
             verdict = self.failed(ending, evidence, told.error)
-            if verdict.reason is Reason.AUTH:
+            if verdict.reason is Reason.AUTH and _wants_its_own_key(job):
                 return replace(verdict, summary=f"{verdict.summary} (codex reads CODEX_API_KEY, not OPENAI_API_KEY)")
             return verdict
         if told.said is Said.UNFINISHED:
             return rules.no_final_event("codex", "turn.completed", evidence)
         return rules.done("codex:turn.completed" if told.end else "exit:0", evidence)
+
+
+def _wants_its_own_key(job: Job) -> bool:
+    """Whether the name of the key may be the trouble: not with another provider, whose key has a name of its own."""
+    args = (job.get("command") or {}).get("args") or ()
+    return "CODEX_API_KEY" not in (job.get("env") or {}) and not any("model_provider" in str(word) for word in args)
 
 
 @dataclass

@@ -61,7 +61,7 @@ class GitAdapter(ToolAdapter):
         if code == 0:
             return rules.done("exit:0", evidence)
         # 129 is git's own, and would read as SIGHUP.
-        if code != 129 and (verdict := rules.signalled(ending)):
+        if code != 129 and (verdict := rules.signalled(ending, evidence)):
             return verdict
         found = FATAL.search(tail)
         said = rules.cut(found[0] if found else evidence.last_line())
@@ -74,7 +74,7 @@ class GitAdapter(ToolAdapter):
             )
         if code == 129:
             return Verdict(Reason.EXIT_CODE, f"git did not understand its arguments: {said}", "git:129", (said,))
-        return rules.not_runnable(ending) or rules.failed_exit(ending, evidence, said)
+        return rules.failed_exit(ending, evidence, said)
 
 
 def run_git_job(job: Job) -> JobResult:

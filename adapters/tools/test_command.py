@@ -8,20 +8,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from adapters import rules
 from adapters.base import Draft, Field, Job, JobResult, ToolAdapter
 from adapters.evidence import Evidence
 from adapters.process.spec import Ending
-from adapters.tools import flags
+from adapters.tools import flags, test_output
+from adapters.tools.test_output import TestOutput
 from adapters.verdict import Reason, Verdict
 
 JUNIT = "junit.xml"
-MOST_NAMES = 50
-SUMMARY = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected)\b")
-LAST_LINE = re.compile(r"=*\s*\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed)\b.* in [\d.]+s")
-UNITTEST = re.compile(r"FAILED \(([a-z= 0-9,]+)\)")
+TEXT_BYTES = 512 * 1024  # of the end of the log, where the results stand
 NO_RUNNER = re.compile(r"No module named ['\"]?(pytest|unittest|nose2?|tox|nox)\b")
 PYTEST_EXITS = {
     2: "pytest was interrupted",
@@ -87,20 +84,24 @@ class TestsAdapter(ToolAdapter):
         return {"exe": words[0] if words else "", "args": words[1:]}
 
     def judge(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
-        counts, failing = _from_junit(evidence.file(JUNIT))
-        if not counts:
-            counts = _from_text(evidence.tail())
-        details = {**counts, "failing": failing}
-        code = ending.exit_code
+        found = test_output.of_junit(evidence.file(JUNIT))
+        if not found.counts:
+            found = test_output.of_text(evidence.tail(TEXT_BYTES))
+        counts, code = found.counts, ending.exit_code
+        details = {**counts, "failing": found.failing}
         if code == 0:
             return rules.done(
                 "exit:0", evidence, f"Tests passed ({_said(counts)})" if counts else "Tests passed", details
             )
-        if (verdict := rules.signalled(ending) or rules.not_runnable(ending)) is None:
-            verdict = self._by_exit(code, counts, evidence, _pytest_at(job) is not None)
+        if (verdict := rules.signalled(ending, evidence)) is None:
+            verdict = self._by_exit(ending, found, evidence, _pytest_at(job) is not None)
+        if verdict.reason is Reason.TESTS_FAILED and found.failing:
+            # Errors are grouped by this: the test and what it says, not the last line of the log.
+            details["error"] = ": ".join(filter(None, (found.failing[0], found.error)))
         return replace(verdict, details=details)
 
-    def _by_exit(self, code: int | None, counts: dict[str, int], evidence: Evidence, is_pytest: bool) -> Verdict:
+    def _by_exit(self, ending: Ending, found: TestOutput, evidence: Evidence, is_pytest: bool) -> Verdict:
+        code = ending.exit_code
         tail = evidence.tail()
         if missing := NO_RUNNER.search(tail):
             return Verdict(
@@ -112,12 +113,15 @@ class TestsAdapter(ToolAdapter):
         last = rules.cut(evidence.last_line())
         if is_pytest and code == 5:
             return Verdict(Reason.EXIT_CODE, "No tests collected: pytest found nothing to run", "pytest:5", (last,))
-        if is_pytest and code in PYTEST_EXITS and not (code == 2 and counts.get("errors")):
+        if is_pytest and code in PYTEST_EXITS and not (code == 2 and found.counts.get("errors")):
             return Verdict(Reason.EXIT_CODE, rules.cut(f"{PYTEST_EXITS[code]}: {last}"), f"pytest:{code}", (last,))
-        said = _said(counts) if counts else f"exit code {code}"
-        return Verdict(
-            Reason.TESTS_FAILED, f"Tests failed ({said})", f"{'pytest' if is_pytest else 'exit'}:{code}", (last,)
-        )
+        if not found.counts and code in rules.NOT_RUNNABLE:
+            return rules.failed_exit(ending, evidence)
+        said = _said(found.counts) if found.counts else f"exit code {code}"
+        first = ": ".join(filter(None, (*found.failing[:1], found.error)))
+        sentence = rules.cut(f"Tests failed ({said})" + (f": {first}" if first else ""))
+        quoted = (last, first) if first else (last,)
+        return Verdict(Reason.TESTS_FAILED, sentence, f"{'pytest' if is_pytest else 'exit'}:{code}", quoted)
 
 
 def _pytest_at(job: Job) -> int | None:
@@ -130,37 +134,6 @@ def _pytest_at(job: Job) -> int | None:
         if word in ("pytest", "py.test") and words[index - 1] in ("-m", "run"):
             return index
     return None
-
-
-def _from_junit(content: bytes) -> tuple[dict[str, int], list[str]]:
-    # The file is the tests' own word: an entity bomb in it must not reach the parser.
-    if not content or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        return {}, []
-    try:
-        root = ET.fromstring(content)  # noqa: S314 - entities are refused above
-    except ET.ParseError:
-        return {}, []
-    counts = {"tests": 0, "failed": 0, "errors": 0, "skipped": 0}
-    failing: list[str] = []
-    for case in root.iter("testcase"):
-        counts["tests"] += 1
-        kinds = {child.tag for child in case}
-        for tag, key in (("failure", "failed"), ("error", "errors"), ("skipped", "skipped")):
-            counts[key] += tag in kinds
-        if kinds & {"failure", "error"} and len(failing) < MOST_NAMES:
-            failing.append("::".join(filter(None, (case.get("classname"), case.get("name")))))
-    counts["passed"] = counts["tests"] - counts["failed"] - counts["errors"] - counts["skipped"]
-    return counts, failing
-
-
-def _from_text(tail: str) -> dict[str, int]:
-    for line in reversed(tail.splitlines()):
-        if LAST_LINE.match(line):
-            return {{"error": "errors"}.get(word, word): int(number) for number, word in SUMMARY.findall(line)}
-        if found := UNITTEST.search(line):
-            pairs = (part.split("=") for part in found[1].replace(" ", "").split(",") if "=" in part)
-            return {{"failures": "failed"}.get(name, name): int(number) for name, number in pairs}
-    return {}
 
 
 def _said(counts: Mapping[str, int]) -> str:

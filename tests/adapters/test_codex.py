@@ -82,6 +82,8 @@ def test_the_last_event_of_the_turn_decides(case: str, bench: Bench) -> None:
 def test_the_sentence_says_what_was_wrong_and_which_key_counts(bench: Bench) -> None:
     assert "unexpected argument '--nonsense' found" in bench.judged("codex", *CASES["wrong flag"][:2]).summary
     assert "CODEX_API_KEY, not OPENAI_API_KEY" in bench.judged("codex", *CASES["401"][:2]).summary
+    other = bench.judged("codex", *CASES["401"][:2], args=("exec", "-c", "model_provider=fake", "x"))
+    assert "CODEX_API_KEY" not in other.summary
 
 
 def test_usage_is_told_in_the_common_words(bench: Bench) -> None:

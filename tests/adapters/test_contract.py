@@ -268,8 +268,13 @@ def test_a_signal_that_nobody_sent_is_a_crash(tool: str, bench: Bench) -> None:
 
 
 @every_tool
-def test_a_program_that_cannot_be_run_is_infra(tool: str, bench: Bench) -> None:
-    assert {bench.judged(tool, "", code).reason for code in (126, 127)} == {Reason.INFRA}
+def test_a_command_that_cannot_be_run_is_the_scripts_own_fault_and_a_broken_agents_is_infra(
+    tool: str, bench: Bench
+) -> None:
+    expected = Reason.INFRA if tool in AI_TOOLS else Reason.EXIT_CODE
+    verdicts = [bench.judged(tool, "", code) for code in (126, 127)]
+    assert {verdict.reason for verdict in verdicts} == {expected}
+    assert "could not be executed" in verdicts[0].summary and "not found" in verdicts[1].summary
 
 
 @every_tool

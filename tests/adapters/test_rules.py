@@ -10,6 +10,7 @@ import pytest
 
 from adapters import Reason, ToolAdapter, UnknownTool, get, registry, rules
 from adapters.tools import flags
+from tests.adapters.bench import Bench
 
 NOW = 1_800_000_000.0
 
@@ -63,6 +64,50 @@ def test_a_reset_time_is_read_where_it_is_told(text: str, expected: float | None
 )
 def test_a_reset_time_that_is_no_time_is_none(text: str) -> None:
     assert rules.reset_time(text, NOW) is None
+
+
+HTML = "Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON"
+
+
+@pytest.mark.parametrize("tool", ["aider", "claude", "codex", "gemini", "opencode"])
+@pytest.mark.parametrize(
+    "text, reason, sentence",
+    [
+        (HTML, Reason.NETWORK, "A web page answered instead of the model's server"),
+        ("Expecting value: line 1 column 1 (char 0)", Reason.NETWORK, "A web page answered"),
+        ("Missing environment variable: `CODEX_API_KEY`.", Reason.AUTH, "No key was given"),
+        ("Not logged in · Please run /login", Reason.AUTH, "No key was given"),
+        ("The api_key client option must be set", Reason.AUTH, "No key was given"),
+        ("401 Unauthorized: Missing bearer or basic authentication in header", Reason.AUTH, "No key was given"),
+        ("401 Unauthorized: invalid api key", Reason.AUTH, "The provider refused the key"),
+    ],
+)
+def test_one_thing_has_one_name_whichever_tool_says_it(
+    tool: str, text: str, reason: Reason, sentence: str, bench: Bench
+) -> None:
+    log = f"litellm.APIError: APIError: OpenAIException - {text}\n" if tool == "aider" else f"Error: {text}\n"
+    verdict = bench.judged(tool, log, 0 if tool == "aider" else 1, args=("x",))
+    assert verdict.reason is reason and verdict.summary.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "log, code, reason, words",
+    [
+        ("licence expired\n", 150, Reason.EXIT_CODE, "licence expired"),
+        ("licence expired\n", 130, Reason.EXIT_CODE, "licence expired"),
+        ("licence expired\n", 165, Reason.EXIT_CODE, "licence expired"),
+        ("", 165, Reason.EXIT_CODE, "165"),
+        ("", 130, Reason.CRASHED, "SIGINT"),
+        ("step 1\nTerminated\n", 143, Reason.CRASHED, "SIGTERM"),
+        ("step 1\n", 137, Reason.CRASHED, "SIGKILL"),
+        ("step 1\n", 139, Reason.CRASHED, "SIGSEGV"),
+    ],
+)
+def test_a_code_above_128_is_a_signal_only_where_one_is_likely(
+    log: str, code: int, reason: Reason, words: str, bench: Bench
+) -> None:
+    verdict = bench.judged("shell", log, code)
+    assert verdict.reason is reason and words in verdict.summary
 
 
 def test_a_quoted_line_is_cut_to_what_a_page_can_show() -> None:

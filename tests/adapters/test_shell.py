@@ -13,8 +13,8 @@ from tests.adapters.bench import Bench
     [
         ("exit 0", 0, Reason.OK),
         ("echo broken; exit 3", 3, Reason.EXIT_CODE),
-        ("nosuchprogram", 127, Reason.INFRA),
-        ("/etc/passwd", 126, Reason.INFRA),
+        ("nosuchprogram", 127, Reason.EXIT_CODE),
+        ("/etc/passwd", 126, Reason.EXIT_CODE),
         ("exit 139", 139, Reason.CRASHED),
         ("kill -ABRT $$", None, Reason.CRASHED),
     ],

@@ -61,10 +61,10 @@ def test_the_real_pytest_names_what_failed(bench: Bench) -> None:
         "class TestSum:\n    def test_no(self):\n        assert 1 == 2\n\ndef test_yes(): pass\n"
     )
     (bench.repo / "pytest.ini").write_text("[pytest]\n")
-    job = bench.job("tests", "-m", "pytest", "-q", "-p", "no:cacheprovider", exe=sys.executable)
+    job = bench.job("tests", "-m", "pytest", "-q", "-p", "no:cacheprovider", exe=sys.executable, timeout_seconds=90)
     result, verdict = bench.run(job)
-    assert result.exit_code == 1 and verdict.reason is Reason.TESTS_FAILED
-    assert verdict.summary == "Tests failed (1 failed, 1 passed)"
+    assert result.exit_code == 1 and verdict.reason is Reason.TESTS_FAILED, verdict
+    assert verdict.summary == "Tests failed (1 failed, 1 passed): test_it.TestSum::test_no: assert 1 == 2"
     assert verdict.details["failing"] == ["test_it.TestSum::test_no"]
     report = json.loads(Path(result.error_report_path).read_text())
     assert report["category"] == "tests_failed" and report["details"]["failing"] == ["test_it.TestSum::test_no"]

@@ -96,7 +96,7 @@ def test_aider_fails_twice_so_codex_tries_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("none", ["fail"]), (None, ["fail"]), ("retry_same", ["retry", "retry", "quarantine"])]
+    ("word", "expected"), [("none", ["fail"]), (None, ["fail"]), ("retry_same", ["retry", "retry", "fail"])]
 )
 def test_the_words_of_the_quick_reference(word: str | None, expected: list[str]) -> None:
     assert [decision.action for decision in play(Policy.parse(word), [Reason.EXIT_CODE])] == expected

@@ -15,7 +15,7 @@ _FENCED = re.compile(
 )
 _POWERSHELL = re.compile(r'^\$env:(\w+) = "(.*)"$', re.MULTILINE)
 # Prints the address that it was given, as a tool that answers at once.
-_AIDER = '#!/bin/sh\necho "OLLAMA_API_BASE is $OLLAMA_API_BASE"\n'
+_AIDER = '#!/bin/sh\necho "OLLAMA_API_BASE is $OLLAMA_API_BASE"\necho change >> changed.txt\n'
 
 
 def _blocks() -> dict[str, str]:

@@ -5,17 +5,19 @@
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Q
 
-from adapters import execution, registry, repo_scan
+from adapters import execution, git_lock, registry, repo_scan
 from adapters.errors import AdapterError, MissingSecret
 from adapters.interface import Context
 from adapters.process import Ending, Spec
 from adapters.verdict import Reason, Verdict
 from jobs.models import StepAttempt
 from jobs.services.accounts import node_secrets
+from jobs.services.core import events
 from jobs.services.submission import job_paths
 
 log = logging.getLogger("engine.attempts")
@@ -28,6 +30,7 @@ class Outcome:
     verdict: Verdict
     head_commit: str = ""
     error_report: str = ""
+    freed_lock: str = ""  # git's index.lock, if what was stopped had left one
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,29 @@ class Prepared:
     command: list[str]  # as it may be shown
     base_commit: str
     risks: list[dict[str, object]]  # what in the repository could redirect the tool
+    freed_lock: str = ""  # git's index.lock, if an earlier attempt had left one
 
 
-def prepare(attempt: StepAttempt, secrets: dict[str, str]) -> Prepared:
+def prepare(attempt: StepAttempt, secrets: dict[str, str], earlier_since: datetime | None = None) -> Prepared:
     """Build the command and examine the working tree. Reads files only: the job must be loaded, no query is made.
 
-    Raises AdapterError with a sentence; nothing has been started then.
+    `earlier_since`: when the job's first attempt started, if this is a later one; a lock that a killed one left in git
+    since then is removed. Raises AdapterError with a sentence; nothing has been started then.
     """
+    lock = _free_index(attempt, earlier_since) if earlier_since and attempt.job.exclusive else ""
     prepared = execution.begin(registry.get(attempt.step_name), _document(attempt), _context(attempt, secrets))
     return Prepared(
         _bounded(attempt, prepared),
         list(prepared.command.display),
         prepared.before.head if prepared.before else "",
         _repository_config(attempt, prepared),
+        lock,
     )
+
+
+def _free_index(attempt: StepAttempt, since: datetime) -> str:
+    place = job_paths.from_json(attempt.job.paths).working_dir
+    return git_lock.remove_left_behind(place, since.timestamp())
 
 
 def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
@@ -100,7 +112,8 @@ def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str], *, tree
         details = {"permanent": True, "blames": "adapter"}
         return Outcome(Verdict(Reason.INFRA, sentence, "classifier_defect", details=details))
     git = result.metadata.get("git") or {}
-    return Outcome(verdict, git.get("head", ""), result.error_report_path)
+    lock = str(result.metadata.get("git_lock_removed") or "")
+    return Outcome(verdict, git.get("head", ""), result.error_report_path, lock)
 
 
 def shares_its_tree(attempt: StepAttempt) -> bool:
@@ -109,6 +122,19 @@ def shares_its_tree(attempt: StepAttempt) -> bool:
         return False
     others = StepAttempt.objects.filter(job__repo_key=attempt.job.repo_key).exclude(job=attempt.job)
     return others.filter(Q(completed_at__isnull=True) | Q(completed_at__gte=attempt.started_at)).exists()
+
+
+def first_start(attempt: StepAttempt) -> datetime | None:
+    """When the job's first attempt started, if this is a later one."""
+    if attempt.number <= 1:
+        return None
+    earlier = attempt.job.attempts.exclude(pk=attempt.pk).order_by("number")
+    return earlier.values_list("started_at", flat=True).first()
+
+
+def note_freed_lock(attempt: StepAttempt, path: str) -> None:
+    if path:
+        events.record("attempt.git_lock_removed", job=attempt.job, attempt=attempt.number, path=path)
 
 
 def reject(attempt: StepAttempt, refusal: AdapterError) -> Outcome:

@@ -160,8 +160,9 @@ class Runner:
             active.begun = True
             self._prepared(active, refusal)
             return
+        since = attempts.first_start(active.attempt)
         active.begun = True
-        self._do(active, partial(attempts.prepare, active.attempt, active.secrets), self._prepared)
+        self._do(active, partial(attempts.prepare, active.attempt, active.secrets, since), self._prepared)
 
     def _do(self, active: Active, step: Callable[[], Any], done: Callable[[Active, Any], None]) -> None:
         """At once where it is quick, else in a thread."""
@@ -253,6 +254,10 @@ class Runner:
         if not done:
             return
         self._note(active for active in done if active.running and not active.noted)
+        for active in done:
+            if active.outcome is not None and active.outcome.freed_lock:
+                attempts.note_freed_lock(active.attempt, active.outcome.freed_lock)
+                active.outcome = replace(active.outcome, freed_lock="")
         for active, refusal in zip(done, _settled(done), strict=True):
             if refusal is None or isinstance(refusal, LostLease):
                 if refusal is not None:
@@ -281,6 +286,7 @@ class Runner:
             prepared = active.prepared
             if prepared is not None:
                 active.attempt.command, active.attempt.base_commit = prepared.command, prepared.base_commit
+                attempts.note_freed_lock(active.attempt, prepared.freed_lock)
                 if prepared.risks:
                     number = active.attempt.number
                     events.record(

@@ -26,6 +26,7 @@ def rescue(attempt: StepAttempt, cause: str, *, by: str = "maintenance") -> None
         settle(attempt, Verdict(Reason.LOST, f"Lost: {cause}.", "lost", details={"survivors": survivors}), by=by)
         return
     outcome = attempts.judge_orphan(attempt, ending)
+    attempts.note_freed_lock(attempt, outcome.freed_lock)
     settle(attempt, outcome.verdict, ending, by=by, head_commit=outcome.head_commit, error_report=outcome.error_report)
 
 

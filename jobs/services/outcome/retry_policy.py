@@ -72,6 +72,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     ladder: tuple[str, ...] = ()
     parks: bool = True  # wait for a reset time that the tool told
+    quarantines: bool = True  # the same error again and again needs a person
 
     @classmethod
     def parse(cls, value: Any) -> "Policy":
@@ -83,7 +84,7 @@ class Policy:
         if value == "none":
             return cls(parks=False)
         if value == "retry_same":
-            return cls((Rule(times=2, backoff="exponential"),))
+            return cls((Rule(times=2, backoff="exponential"),), quarantines=False)  # it promises to end as failed
         return cls((Rule(times=1),), (str(value).removeprefix("escalate_to_"),))
 
     @property
@@ -168,7 +169,7 @@ def decide(
             sentence=f"Escalated to {policy.ladder[escalation_level]}.",
         )
     tried = [past for past in history if past.reason not in OURS and not past.parked]
-    if len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:
+    if policy.quarantines and len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:
         return Decision("quarantine", sentence=f"The same error {len(tried)} times; retries are spent.")
     return Decision("timeout" if reason in (Reason.TIMEOUT, Reason.STALLED) else "fail")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.process import EndedBy, Ending, read_ending, run_process
+from adapters.process.keeper.log.error_scanner import looks_bad
 from tests.adapters.process.conftest import SIGN_IN, Bench, log_of
 
 WRITES_ON = SIGN_IN + "deaf(); sign_in()\nwhile True: os.write(1, b'line\\n' * 1000)"
@@ -126,3 +127,11 @@ def test_what_is_no_file_is_refused_and_never_waited_for(bench: Bench, kind: str
     ending, _ = copied(bench, target)
     assert ending.ended_by == EndedBy.LOG_ERROR
     assert "paths.log_file" in ending.error
+
+
+def test_codex_not_knowing_a_model_is_no_error() -> None:
+    warning = (
+        b'{"type":"item.completed","item":{"id":"1","type":"error","message":"Model metadata for `x` not found."}}'
+    )
+    assert not looks_bad(warning)
+    assert looks_bad(warning.replace(b"Model metadata for `x` not found.", b"cannot write"))

@@ -18,6 +18,8 @@ LOOKS_BAD = re.compile(
 )
 HARMLESS = re.compile(
     rb"(?i)\b(?:0|no|zero|without)\s+(?:\w+\s+)?(?:errors?|exceptions?|failures?|failed)"
+    # codex says this of each model that it does not know, and works all the same
+    rb"|\"type\":\s*\"error\",\s*\"message\":\s*\"model metadata[^\"]*\""
     rb"|(?:errors?|exceptions?|failed|failures?)\\?[\"']?\s*[:=]\s*(?:0\b|false|null|none|\[\]|\{\}|\\?\"\\?\")"
 )
 
