@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.process.shim.logfile import LogWriter
+from adapters.process.keeper.log.writer import LogWriter
 from tests.live import Live, live
 
 WATCHERS = int(os.environ.get("WATCHERS", "500"))

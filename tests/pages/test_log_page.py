@@ -63,7 +63,7 @@ def test_search_counts_in_the_whole_log_and_links_to_hits(admin, attempt):
     assert "30 lines match" in page
     assert 'data-hit="100"' in page
     assert "match" in admin.get(url_of(attempt, "?q=/needle 1\\d00$/")).content.decode()
-    assert "is no regular expression" in admin.get(url_of(attempt, "?q=/(/")).content.decode()
+    assert "is not a regular expression" in admin.get(url_of(attempt, "?q=/(/")).content.decode()
 
 
 def test_log_text_is_escaped(admin, attempt):

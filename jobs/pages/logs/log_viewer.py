@@ -1,13 +1,13 @@
 """The log of an attempt in windows of lines: the page, the pieces it loads, the search, the raw file."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,14 +19,14 @@ from jobs.pages.jobs.attempt_chart import percent
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, pick_attempt
 from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
-from jobs.pages.shared.page_view import STREAMS, Visit, page
-from jobs.services.reading.logs import Log, note_watched, open_log
+from jobs.pages.shared.page_view import Visit, page
+from jobs.services.reading.logs import Log, NoSuchRange, note_watched, open_log
+from jobs.streaming.raw_log import raw_log
 
 WINDOW = 400
 BEFORE_LINE = 120  # lines shown above one that is linked to
 HITS = 200
 PLAIN_S, REGEX_S = 0.8, 0.2
-PIECE = 1 << 17
 BYTES_OF_LINE = 4096
 
 
@@ -89,7 +89,7 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
         "found": search(log, question) if question else None,
         "alive": alive,
         "tailing": alive and last >= whole,
-        "streams": STREAMS in request.META and streams_on(),
+        "streams": isinstance(request, ASGIRequest) and streams_on(),
         "marks": [(n, percent((n - 1) / max(1, total))) for n in errors],
         "parts": part_url(job, attempt),
         "window": (percent((first - 1) / max(1, total)), percent(max(0.004, len(lines) / max(1, total)))),
@@ -122,7 +122,7 @@ def search(log: Log, question: str) -> dict[str, Any]:
         found = log.search(pattern, regex, HITS, REGEX_S if regex else PLAIN_S)
     except ValueError as fault:
         return {"fault": str(fault)}
-    hits = [(hit.number, render_line(hit.text[:200].encode())) for hit in found.hits]
+    hits = [(hit.number, render_line(hit.text.encode())) for hit in found.hits]
     return {"total": found.total, "hits": hits, "complete": found.complete}
 
 
@@ -184,41 +184,12 @@ def part(request: Visit, job_id: str) -> HttpResponse:
 
 @page()
 def raw(request: Visit, job_id: str) -> HttpResponseBase:
-    """The log as it was written. The file on this host answers ranges; a copy is sent whole."""
+    """The log as it was written: whole, a range of bytes, or one line."""
     attempt = _attempt(request, job_id)
-    log = open_log(attempt)
-    name = f"{job_id}-{attempt.number}.log".replace(":", "_")
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-cache",
-        "Content-Encoding": "identity",
-    }
-    start, end, status = 0, log.size, 200
-    if log.local:
-        headers["Accept-Ranges"] = "bytes"
-        found = _range(request.headers.get("Range", ""), log.size)
-        if found == "unsatisfiable":
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{log.size}"})
-        if isinstance(found, tuple):
-            start, end, status = *found, 206
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{log.size}"
-    headers["Content-Length"] = str(end - start)
-    body = log.raw(start, end, PIECE)
-    return StreamingHttpResponse(body, status=status, content_type="text/plain; charset=utf-8", headers=headers)
-
-
-def _range(header: str, size: int) -> tuple[int, int] | str | None:
-    """(start, end) of a single byte range; None to send everything."""
-    match = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header.strip())
-    if not match or not any(match.groups()):
-        return None
-    first, last = match.groups()
-    if not first:
-        start, end = max(0, size - int(last)), size
-    else:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-    return (start, end) if start < end else "unsatisfiable"
+    try:
+        return raw_log(request, attempt, line=number(request.GET.get("line"), 0) or None, disposition="attachment")
+    except NoSuchRange as fault:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{fault.size}"})
 
 
 @page()
