@@ -5,7 +5,7 @@ be killed. What it leaves out for that, look-around and back-references, is refu
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import re2
 
 from adapters.process.terminal import visible
 
-PLAIN_PIECE, REGEX_PIECE = 1 << 20, 1 << 16
+TEXT_PIECE, REGEX_PIECE = 1 << 20, 1 << 16
 # A longer line is searched in parts that overlap: only a match longer than the overlap can be missed.
 LINE_PART, OVERLAP = 1 << 18, 1 << 12
 MAX_PROGRAM = 2000  # instructions of a compiled expression: one step of a search then takes some 0.1 s at most
@@ -50,12 +50,8 @@ class Piece:
     data: bytes
 
 
-@dataclass(frozen=True)
-class Match:
-    number: int
-    line: bytes
-    start: int
-    end: int
+Match = tuple[int, int, int]  # where it begins and ends, and where its line ends
+Finder = Callable[[bytes], Iterator[Match]]  # the first match in each line that has one
 
 
 def search(
@@ -71,39 +67,79 @@ def search(
 
     Raises ValueError for an invalid or too large regular expression.
     """
-    expression = _compile(pattern, regex, ignore_case)
+    find = _by_expression(pattern, ignore_case) if regex else _by_text(pattern, ignore_case)
     until = time.monotonic() + time_limit_s
     total = last = 0
     hits: list[Hit] = []
-    for found in _pieces(blocks, REGEX_PIECE if regex else PLAIN_PIECE):
+    for piece in _pieces(blocks, REGEX_PIECE if regex else TEXT_PIECE):
         if time.monotonic() > until:
             return SearchResult(total, hits, complete=False)
-        for match in _matches(expression, found):
-            if match.number != last:  # parts of one line are one hit
-                total, last = total + 1, match.number
-                if len(hits) < limit:
-                    hits.append(_hit(match))
-            if time.monotonic() > until:
+        data, number, counted = visible(piece.data), piece.line, 0
+        for match in find(data):
+            number, counted = number + data.count(b"\n", counted, match[0]), match[0]
+            if number == last:
+                continue  # another part of a line that is a hit already
+            total, last = total + 1, number
+            if len(hits) < limit:
+                hits.append(_hit(number, data, match))
+            if regex and time.monotonic() > until:
                 return SearchResult(total, hits, complete=False)
     return SearchResult(total, hits, complete=True)
 
 
-def _compile(pattern: str, regex: bool, ignore_case: bool) -> Any:
-    options = re2.Options()
-    options.case_sensitive, options.literal = not ignore_case, not regex
-    options.never_nl, options.log_errors = True, False
+def _by_text(text: str, ignore_case: bool) -> Finder:
+    if ignore_case and not text.isascii():
+        return _finder(_compile(text, literal=True, ignore_case=True))
+    needle = text.encode("utf-8", "replace")
+    needle = needle.lower() if ignore_case else needle
+
+    def find(data: bytes) -> Iterator[Match]:
+        folded = data.lower() if ignore_case else data
+        at = folded.find(needle)
+        while 0 <= at < len(data):
+            end = _line_end(data, at)
+            yield at, at + len(needle), end
+            at = folded.find(needle, end + 1)
+
+    return find
+
+
+def _by_expression(pattern: str, ignore_case: bool) -> Finder:
     try:
-        expression = re2.compile((f"(?m){pattern}" if regex else pattern).encode("utf-8", "replace"), options)
+        expression = _compile(f"(?m){pattern}", literal=False, ignore_case=ignore_case)
     except re2.error as fault:
         reason = fault.args[0].decode("utf-8", "replace") if fault.args else "unknown"
         raise ValueError(f"{pattern!r} is not a regular expression that RE2 takes: {reason}.") from None
-    if expression.programsize > MAX_PROGRAM and regex:
+    if expression.programsize > MAX_PROGRAM:
         raise ValueError(f"{pattern!r} is too large a regular expression; use fewer or smaller repetitions.")
-    return expression
+    return _finder(expression)
+
+
+def _compile(pattern: str, *, literal: bool, ignore_case: bool) -> Any:
+    options = re2.Options()
+    options.literal, options.case_sensitive = literal, not ignore_case
+    options.never_nl, options.log_errors = True, False
+    return re2.compile(pattern.encode("utf-8", "replace"), options)
+
+
+def _finder(expression: Any) -> Finder:
+    def find(data: bytes) -> Iterator[Match]:
+        at = 0
+        while at < len(data) and (match := expression.search(data, at)) and match.start() < len(data):
+            end = _line_end(data, match.end())
+            yield match.start(), match.end(), end
+            at = end + 1
+
+    return find
+
+
+def _line_end(data: bytes, at: int) -> int:
+    end = data.find(b"\n", at)
+    return len(data) if end < 0 else end
 
 
 def _pieces(blocks: Iterable[bytes], size: int) -> Iterator[Piece]:
-    """The text in pieces of about `size` bytes that end with a line."""
+    """The text in pieces of at most about `size` bytes that end with a line, and parts of very long lines."""
     line, rest = 1, b""
     for block in blocks:
         for at in range(0, len(block), size):
@@ -119,35 +155,22 @@ def _pieces(blocks: Iterable[bytes], size: int) -> Iterator[Piece]:
         yield Piece(line, rest)
 
 
-def _matches(expression: Any, piece: Piece) -> Iterator[Match]:
-    """The first match in each line that has one."""
-    data = visible(piece.data)
-    number, counted, at = piece.line, 0, 0
-    while at < len(data) and (match := expression.search(data, at)):
-        start = data.rfind(b"\n", 0, match.start()) + 1
-        end = data.find(b"\n", match.end())
-        end = len(data) if end < 0 else end
-        if start == len(data):
-            return  # an expression that matches nothing matches behind the last line end too
-        number, counted = number + data.count(b"\n", counted, start), start
-        yield Match(number, data[start:end], match.start() - start, match.end() - start)
-        at = end + 1
-
-
-def _hit(match: Match) -> Hit:
-    first, last = 0, len(match.line)
-    if last > EXCERPT:
-        first = max(0, min(match.start - LEAD, last - EXCERPT))
+def _hit(number: int, data: bytes, match: Match) -> Hit:
+    start, end, line_end = match
+    line_start = data.rfind(b"\n", 0, start) + 1
+    first, last = line_start, line_end
+    if last - first > EXCERPT:
+        first = max(first, min(start - LEAD, last - EXCERPT))
         last = min(last, first + EXCERPT)
     lead, found, rest = (
-        match.line[_character(match.line, begin) : _character(match.line, end)].decode("utf-8", "replace")
-        for begin, end in ((first, match.start), (match.start, min(match.end, last)), (min(match.end, last), last))
+        data[_character(data, begin) : _character(data, stop)].decode("utf-8", "replace")
+        for begin, stop in ((first, start), (start, min(end, last)), (min(end, last), last))
     )
-    return Hit(match.number, lead + found + rest, len(lead), len(lead + found), first > 0, last < len(match.line))
+    return Hit(number, lead + found + rest, len(lead), len(lead + found), first > line_start, last < line_end)
 
 
-def _character(line: bytes, at: int) -> int:
+def _character(data: bytes, at: int) -> int:
     """The first place from `at` on at which a character begins."""
-    while at < len(line) and line[at] & 0xC0 == 0x80:
+    while at < len(data) and data[at] & 0xC0 == 0x80:
         at += 1
     return at

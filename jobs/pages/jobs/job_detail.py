@@ -9,15 +9,14 @@ from typing import Any
 from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.safestring import SafeString
 from django_htmx.http import ptag
 
 from jobs import db
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.pages.jobs.action_table import PRIMARY, allowed
 from jobs.pages.jobs.attempt_chart import draw, working_time
-from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.log_lines import LogRow, rows_of
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
 from jobs.services.reading.logs import open_log
@@ -107,10 +106,11 @@ def summary_of(request: Visit, job: Job, attempts: Sequence[StepAttempt]) -> dic
     }
 
 
-def _tail(job: Job, latest: StepAttempt | None) -> list[tuple[int, SafeString]]:
+def _tail(job: Job, latest: StepAttempt | None) -> list[LogRow]:
     if latest is None or job.status not in ALIVE:
         return []
-    return [(line.number, render_line(line.raw[:2000])) for line in open_log(latest).tail(TAIL_LINES)]
+    log = open_log(latest)
+    return rows_of(log, log.tail(TAIL_LINES))
 
 
 def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:

@@ -22,8 +22,8 @@ from django.views.decorators.http import require_GET
 from jobs.access import Actor
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import StepAttempt
-from jobs.pages.logs.log_viewer import number, part_url, rows_html, show_lines
-from jobs.pages.shared.ansi import render as render_line
+from jobs.pages.logs.log_viewer import number, part_url
+from jobs.pages.shared.log_lines import LogRow, content, row_html, rows_of
 from jobs.services.reading.logs import note_watched, open_log
 
 TICK_S = 0.25  # at most four messages a second
@@ -63,7 +63,7 @@ class Channel:
         self.size = log.size
         whole = log.lines_total if done else log.lines_whole
         first = max(self.at + 1, whole - ROWS + 1)
-        html = "".join(rows_html(show_lines(log, first, whole - first + 1, log.errors()))) if whole > self.at else ""
+        html = "".join(map(row_html, rows_of(log, log.lines(first, whole - first + 1)))) if whole > self.at else ""
         pending = "" if done else self._pending(log.lines_total, whole)
         self.at = max(self.at, whole)
         return News(first, self.at, html, pending, done)
@@ -72,7 +72,7 @@ class Channel:
         if total <= whole:
             return ""
         found = open_log(self.attempt).lines(whole + 1, 1)
-        return str(render_line(found[0].raw[-4096:])) if found else ""
+        return content(LogRow(self.attempt, found[0])) if found else ""
 
     def _has_ended(self) -> bool:
         close_old_connections()
@@ -186,7 +186,7 @@ def _catch_up(attempt: StepAttempt, last: int, to: int) -> str:
     close_old_connections()
     first = max(last + 1, to - ROWS + 1)
     log = open_log(attempt)
-    html = "".join(rows_html(show_lines(log, first, to - first + 1, log.errors())))
+    html = "".join(map(row_html, rows_of(log, log.lines(first, to - first + 1))))
     return _sse(_gap(attempt, last + 1, first - 1) + html, to)
 
 
