@@ -1,11 +1,9 @@
 """The log of a job: as bytes, by lines, searched, and as it comes."""
 
-import json
 import re
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
@@ -14,17 +12,21 @@ from jobs.api.auth import READ, actor
 from jobs.api.errors import problem
 from jobs.api.responses import Key, answers
 from jobs.errors import InvalidDocument, NotFound
-from jobs.models import Job, StepAttempt
+from jobs.models import StepAttempt
 from jobs.services.reading import logs
+from jobs.services.reading.log_formats import JobLines, Place
+from jobs.services.reading.log_stream import watch_log
 from jobs.services.reading.logs import NoSuchRange
-from jobs.services.reading.streams import Message, follow_log
+from jobs.streaming.credentials import MayReadJob, credential_of
 from jobs.streaming.raw_log import raw_log
+from jobs.streaming.responses import can_stream, event_stream
 
 router = Router(tags=["logs"])
 Number = Annotated[int, Field(ge=0, le=2**31, description="number of the attempt; 0 means the latest")]
 LineNumber = Annotated[int, Field(ge=1, le=2**53)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 ResumeAt = Annotated[str, StringConstraints(max_length=40)]
+NO_STREAMS = "This server does not hold streams open; ask for the lines again and again."
 
 
 class LineOut(Schema):
@@ -178,23 +180,13 @@ def stream(
 ) -> Any:
     """Server-sent events: `attempt`, `lines` and, last, `end`; from the first line of the first attempt on.
 
-    Resumes after Last-Event-ID, or after `attempt` and `line`.
+    Resumes after Last-Event-ID, or after `attempt` and `line`. Ends within seconds when the caller may no longer read it.
     """
-    job: Job = actor(request).job(job_id)
+    caller = actor(request)
+    job = caller.job(job_id)
+    if not can_stream(request):
+        return problem(request, 501, NO_STREAMS, "no_streams")
     if last_event_id and (place := re.fullmatch(r"(\d{1,9}):(\d{1,15})", last_event_id)):
         attempt, line = int(place[1]), int(place[2])
-    return event_stream(encode(message) async for message in follow_log(job.pk, attempt, line))
-
-
-def encode(message: Message) -> bytes:
-    if not message.event:
-        return b": still there\n\n"
-    return f"id: {message.id}\nevent: {message.event}\ndata: {json.dumps(message.data)}\n\n".encode()
-
-
-def event_stream(messages: AsyncIterator[bytes]) -> HttpResponse:
-    response = StreamingHttpResponse(messages, content_type="text/event-stream")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    response["Content-Encoding"] = "identity"  # compressing would hold messages back
-    return response  # type: ignore[return-value]
+    permission = MayReadJob(credential_of(request, caller), job.pk)
+    return event_stream(watch_log(JobLines(job.pk), Place(attempt, line), permission))

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Schema
 from pydantic import Field
 
+from jobs.access import Actor
 from jobs.api.auth import actor
 from jobs.models import Event, Job, StepAttempt
 from jobs.services.reading.redaction import shown_spec
@@ -163,9 +163,8 @@ class EventOut(Schema):
 
     @staticmethod
     def resolve_address(event: Event, context: Any) -> str | None:
-        request: HttpRequest | None = context.get("request") if context else None
-        actor = getattr(request, "auth", None)
-        return event.address if actor is not None and actor.may("operate") else None
+        viewer = viewer_of(context)
+        return event.address if isinstance(viewer, Actor) and viewer.may("operate") else None
 
     @staticmethod
     def resolve_workstream_id(event: Event) -> str:

@@ -3,8 +3,9 @@ import re
 import pytest
 
 from jobs.models import LogChunk, StepAttempt
-from jobs.pages.logs.live_log import Channel
+from jobs.pages.logs.live_log import AttemptRows
 from jobs.pages.logs.log_viewer import WINDOW
+from jobs.services.reading.log_formats import Place
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 from tests.pages.logs import write_log
@@ -159,7 +160,7 @@ def test_a_cut_line_says_so_in_page_part_stream_and_tail_and_links_to_the_whole(
     page = admin.get(url_of(attempt)).content.decode()
     assert f'<a class="ad" href="/jobs/{job}/{note}">[cut: get the whole line]</a>' in page
     assert note in admin.get(f"/-/jobs/{job}/log?from=2&to=2").content.decode()
-    assert note in Channel(attempt).look().html
+    assert note in AttemptRows(attempt).missed(Place(1)).messages[0].data
     assert note in admin.get(f"/jobs/{job}").content.decode()
     assert admin.get(f"/jobs/{job}/log/raw?attempt=1&line=2").getvalue() == b"x" * 5000 + b"\n"
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -18,6 +16,7 @@ from jobs.pages.shared.log_lines import excerpt, rows_of
 from jobs.pages.shared.page_view import Visit, page
 from jobs.services.reading.logs import Log, NoSuchRange, note_watched, open_log
 from jobs.streaming.raw_log import raw_log
+from jobs.streaming.responses import can_stream
 
 WINDOW = 400
 BEFORE_LINE = 120  # lines shown above one that is linked to
@@ -63,17 +62,13 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
         "found": search(log, question) if question else None,
         "alive": alive,
         "tailing": alive and last >= whole,
-        "streams": isinstance(request, ASGIRequest) and streams_on(),
+        "streams": can_stream(request),
         "marks": [(n, percent((n - 1) / max(1, total))) for n in errors],
         "parts": part_url(job, attempt),
         "window": (percent((first - 1) / max(1, total)), percent(max(0.004, len(lines) / max(1, total)))),
         "earlier": max(1, first - WINDOW),
         "later": last + 1,
     }
-
-
-def streams_on() -> bool:
-    return bool(settings.ENGINE_STREAMS)
 
 
 def part_url(job: Job, attempt: StepAttempt) -> str:
