@@ -20,12 +20,12 @@ from jobs.pages.shared.log_lines import LogRow, rows_of
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
 from jobs.services.reading.logs import open_log
+from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import ALIVE, AttemptStatus, JobStatus
 
 TAIL_LINES = 12
 TABS = ("summary", "log", "events", "json")
-HIDDEN = "(hidden)"
 _STATES = {*JobStatus.values, *AttemptStatus.values, "draining", "resolved", "muted"}
 UNHAPPY = (AttemptStatus.FAILED, AttemptStatus.TIMEOUT, AttemptStatus.LOST)
 
@@ -102,7 +102,7 @@ def summary_of(request: Visit, job: Job, attempts: Sequence[StepAttempt]) -> dic
         "metadata": metadata,
         "command": _command(job, latest),
         "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
-        "env_names": sorted(job.spec.get("env") or {}),
+        "env": _environment(job),
     }
 
 
@@ -124,6 +124,14 @@ def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:
         else:
             first.same.append(attempt.number)  # type: ignore[attr-defined]
     return list(kinds.values())
+
+
+def _environment(job: Job) -> list[tuple[str, str]]:
+    """Names of variables, and of each its value as it may be shown, or the stored secret that it gets."""
+    env = shown_document(job.spec).get("env") or {}
+    return [
+        (name, f"secret {value['secret']}" if isinstance(value, dict) else value) for name, value in sorted(env.items())
+    ]
 
 
 def _command(job: Job, latest: StepAttempt | None) -> str:
@@ -202,7 +210,7 @@ def as_json(request: Visit, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
     part = request.GET.get("part", "job")
-    document: Any = shown(job)
+    document: Any = shown_document(job.spec)
     if part == "result":
         document = [attempt.result_json for attempt in attempts]
     elif part == "verdict":
@@ -216,12 +224,3 @@ def as_json(request: Visit, job_id: str) -> HttpResponse:
         answer["Content-Disposition"] = f'attachment; filename="{job.job_id}.json"'
         return answer
     return render(request, "jobs/json.html", head_of(request, job, attempts, "json") | {"text": text, "part": part})
-
-
-def shown(job: Job) -> dict[str, Any]:
-    """The document as submitted; values of the environment never reach a page."""
-    spec: dict[str, Any] = job.spec
-    env = spec.get("env")
-    if not isinstance(env, dict):
-        return spec
-    return {**spec, "env": {name: HIDDEN if isinstance(value, str) else value for name, value in env.items()}}
