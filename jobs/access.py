@@ -88,6 +88,10 @@ class Actor:
     def owns(self, job: Job) -> bool:
         return job.submitter_id is not None and job.submitter_id == self.user.pk
 
+    def sees_values(self, job: Job) -> bool:
+        """Whether values of the job's environment are theirs to see: who submitted it, and operators."""
+        return self.may("operate") or (self.may("submit") and self.owns(job))
+
     def may_do(self, verb: str, job: Job) -> bool:
         if verb == "review":
             return self.may("review")

@@ -8,3 +8,4 @@ ENV_NAMES = 200
 ENV_BYTES = 64 * 1024  # names and values together, as UTF-8
 NUMBER_BITS = 1_024  # beyond it a whole number is more than any double holds
 MAX_PROBLEMS = 100
+HIDDEN = "(hidden)"  # stands for a value of `env` that is not shown

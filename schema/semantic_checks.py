@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from .limits import ARG_BYTES, ARGS, ENV_BYTES
+from .limits import ARG_BYTES, ARGS, ENV_BYTES, HIDDEN
 from .messages import alternatives
 from .problems import Path, Problem, path_text, pointer_to, quantity, truncated, value_text
 from .suggestions import closest_match
@@ -27,6 +27,8 @@ def semantic_problems(document: Any, tools: Sequence[str] | None) -> Iterator[Pr
     env = _at(document, "env")
     if isinstance(env, dict) and (size := _env_bytes(env)) > ENV_BYTES:
         yield _too_many_bytes(("env",), size, ENV_BYTES, "move long values to files.")
+    for name in [name for name, value in env.items() if value == HIDDEN] if isinstance(env, dict) else ():
+        yield _hidden_value(("env", name))
     if tools is not None:
         yield from (_unknown_tool(path, prefix, name, tools) for path, prefix, name in _tools_in(document, tools))
 
@@ -65,6 +67,14 @@ def _too_many_bytes(path: Path, size: int, limit: int, remedy: str) -> Problem:
     found, allowed = quantity(size, "byte"), f"at most {quantity(limit, 'byte')}"
     message = f"{path_text(path)} has {found}; expected {allowed}: {remedy}"
     return Problem(pointer_to(path), message, found, allowed)
+
+
+def _hidden_value(path: Path) -> Problem:
+    message = (
+        f'{path_text(path)} is "{HIDDEN}", which stands for a value that was not shown: write the value, or name a '
+    )
+    message += "stored secret."
+    return Problem(pointer_to(path), message, f'"{HIDDEN}"', "the value itself, or a stored secret")
 
 
 def _tools_in(document: Any, tools: Sequence[str]) -> Iterator[tuple[Path, str, str]]:

@@ -9,9 +9,10 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from tests.run_alone import pytest_terminal_summary
+from tests.streams import stream_thread
 from tests.workers import pytest_xdist_make_scheduler
 
-__all__ = ["data_dir", "pytest_terminal_summary", "pytest_xdist_make_scheduler"]
+__all__ = ["data_dir", "pytest_terminal_summary", "pytest_xdist_make_scheduler", "stream_thread"]
 
 # A shell that starts a command in the background lets it ignore Ctrl-C, and so would every process of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""Read an attempt's log while it grows: any line by seeking, never by scanning from the start."""
+"""An attempt's log file, read while it grows: any line by seeking, never by scanning from the start."""
 
 import json
 import os
@@ -8,16 +8,22 @@ from pathlib import Path
 
 from adapters.process.keeper.log.index import ENTRY
 from adapters.process.keeper.log.writer import ERRORS, INDEX, LOG
-from adapters.process.search import SearchResult, search_file, search_in_child
+from adapters.process.search import SearchResult, search
+from adapters.process.terminal import TAIL_BYTES, last_rewrite, shorten, shorten_long, without_end
 
 CUT_AT = 4096
 BLOCK = 1 << 18
-LONGEST = 1 << 24  # of one line asked for uncut; what is longer is cut all the same
+PIECE = 1 << 17
+MAX_LINE_BYTES = 1 << 24  # of one line asked for uncut; what is longer is cut all the same
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line without its end. `cut`: `raw` is only its beginning; `read_bytes` has the rest."""
+    """One line without its end.
+
+    `raw` of a line longer than CUT_AT is only its beginning or, where carriage returns start it over, only its last
+    rewrite. `cut` says that what a terminal would show is longer than `raw`.
+    """
 
     number: int  # from 1
     offset: int
@@ -26,8 +32,13 @@ class Line:
     cut: bool
 
     @property
+    def shown(self) -> bytes:
+        """The bytes that a terminal would leave on the line, escape sequences included."""
+        return last_rewrite(self.raw)
+
+    @property
     def text(self) -> str:
-        return self.raw.decode("utf-8", "replace")
+        return self.shown.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
@@ -38,10 +49,16 @@ class ErrorLine:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
+    """One entry of the index: where a line begins and when it came, in microseconds since 1970."""
+
     line: int
     offset: int
     us: int | None
+
+    @property
+    def time(self) -> float | None:
+        return None if self.us is None else self.us / 1e6
 
 
 class LogFile:
@@ -78,20 +95,27 @@ class LogFile:
         """
         if count < 1 or not self._log.exists():
             return []
-        return list(self._lines(max(1, first), count, LONGEST if cut_at is None else cut_at))
+        return list(self._lines(max(1, first), count, MAX_LINE_BYTES if cut_at is None else cut_at))
 
-    def read_bytes(self, offset: int, length: int) -> bytes:
-        """Raw bytes of the log, for shipping pieces and for the rest of a cut line."""
+    @property
+    def open_end(self) -> bool:
+        """Whether the last line has no end yet."""
+        size = self.size
+        return size > 0 and b"".join(self.read(size - 1, size)) != b"\n"
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` up to, not including, `end`, in pieces; fewer if the log is shorter."""
         try:
-            with self._log.open("rb") as log:
-                return os.pread(log.fileno(), max(0, length), max(0, offset))
+            log = self._log.open("rb")
         except FileNotFoundError:
-            return b""
+            return
+        with log:
+            yield from _blocks(log.fileno(), max(0, start), end, PIECE)
 
     def line_at(self, offset: int) -> int:
         """The number of the line that holds the byte at `offset`."""
         entry = self._before(offset, by_line=False)
-        blocks = self._file_blocks(entry.offset, min(offset, self.size))
+        blocks = self.read(entry.offset, min(offset, self.size))
         return entry.line + sum(block.count(b"\n") for block in blocks)
 
     def errors(self) -> list[ErrorLine]:
@@ -110,17 +134,13 @@ class LogFile:
         time_limit_s: float = 2.0,
         ignore_case: bool = True,
     ) -> SearchResult:
-        """Lines that contain `pattern`: how many, and the first `limit`. Ends in time, complete or not.
-
-        A regular expression is tried in a child process, because one that backtracks forever cannot be stopped.
-        Raises ValueError for an expression that is none.
-        """
-        seek = search_in_child if regex else search_file
-        return seek(self._log, pattern, limit, time_limit_s, ignore_case)
+        """Lines that contain `pattern`, in the log as it was long when the search began. See `search.search`."""
+        pieces = self.read(0, self.size)
+        return search(pieces, pattern, regex=regex, limit=limit, time_limit_s=time_limit_s, ignore_case=ignore_case)
 
     def _lines(self, first: int, count: int, cut_at: int) -> Iterator[Line]:
-        times = self._entries_from(first)
-        entry = next(times, _Entry(1, 0, None))
+        times = self.entries(first)
+        entry = next(times, Entry(1, 0, None))
         coming = next(times, None)
         with self._log.open("rb") as log:
             size = os.fstat(log.fileno()).st_size
@@ -130,21 +150,25 @@ class LogFile:
                 raw = log.readline(cut_at + 2)
                 if not raw:
                     return
-                body = _body(raw)
                 start, at = at, at + len(raw)
-                if not raw.endswith(b"\n"):
-                    at = _skip(log.fileno(), at, 1, max(size, at))
+                if raw.endswith(b"\n") or at >= size:
+                    kept, cut = shorten(without_end(raw), cut_at)
+                else:
+                    at = _skip(log.fileno(), at, 1, size)
                     log.seek(at)
+                    kept, cut = _long_line(log.fileno(), raw, start, at, cut_at)
                 while coming is not None and coming.line <= number:
                     entry, coming = coming, next(times, None)
-                when = None if entry.us is None else entry.us / 1e6
-                yield Line(number, start, when, body[:cut_at], len(body) > cut_at)
+                yield Line(number, start, entry.time, kept, cut)
+                if at >= size:
+                    return  # what was written meanwhile may belong to the line that was just given
 
-    def _before(self, wanted: int, by_line: bool) -> _Entry:
+    def _before(self, wanted: int, by_line: bool) -> Entry:
         """The last index entry at or before a line number or an offset."""
-        return next(self._entries_from(wanted, by_line), _Entry(1, 0, None))
+        return next(self.entries(wanted, by_line), Entry(1, 0, None))
 
-    def _entries_from(self, wanted: int, by_line: bool = True) -> Iterator[_Entry]:
+    def entries(self, wanted: int, by_line: bool = True) -> Iterator[Entry]:
+        """The index from the last entry at or before a line number, or an offset, on."""
         try:
             index = self._index.open("rb")
         except FileNotFoundError:
@@ -154,12 +178,7 @@ class LogFile:
             low = _bisect(fd, high, wanted, 0 if by_line else 1)
             for number in range(low, high):
                 line, offset, us = ENTRY.unpack(os.pread(fd, ENTRY.size, number * ENTRY.size))
-                yield _Entry(line, offset, us)
-
-    def _file_blocks(self, start: int, stop: int) -> Iterator[bytes]:
-        if start < stop:
-            with self._log.open("rb") as log:
-                yield from _blocks(log.fileno(), start, stop)
+                yield Entry(line, offset, us)
 
 
 def _bisect(fd: int, high: int, wanted: int, column: int) -> int:
@@ -174,9 +193,9 @@ def _bisect(fd: int, high: int, wanted: int, column: int) -> int:
     return low
 
 
-def _blocks(fd: int, start: int, stop: int) -> Iterator[bytes]:
+def _blocks(fd: int, start: int, stop: int, size: int = BLOCK) -> Iterator[bytes]:
     while start < stop:
-        block = os.pread(fd, min(BLOCK, stop - start), start)
+        block = os.pread(fd, min(size, stop - start), start)
         if not block:
             return
         yield block
@@ -197,6 +216,7 @@ def _skip(fd: int, at: int, lines: int, size: int) -> int:
     return at
 
 
-def _body(raw: bytes) -> bytes:
-    """A line without its end, which a tool of another system may write as CR LF."""
-    return raw[:-1].removesuffix(b"\r") if raw.endswith(b"\n") else raw
+def _long_line(fd: int, head: bytes, start: int, end: int, cut_at: int) -> tuple[bytes, bool]:
+    """What is kept of the line between two offsets; `head` are its first bytes."""
+    tail = os.pread(fd, min(TAIL_BYTES, end - start), max(start, end - TAIL_BYTES))
+    return shorten_long(head, without_end(tail), cut_at)

@@ -1,26 +1,38 @@
-"""Look for text in a whole log, piece by piece, within a limit of time. Also a program: see `search_in_child`."""
+"""Find text in a log: in lines as a terminal shows them, piece by piece, within a limit of time.
 
-import json
-import re
-import subprocess
-import sys
+RE2 does the matching: its time is linear in the text for every expression, so a hostile one needs no process that can
+be killed. What it leaves out for that, look-around and back-references, is refused.
+"""
+
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-PIECE = 1 << 20
-LONGEST = 1 << 24  # a line longer than this is looked at in parts
-SHOWN = 500  # bytes of a hit that are kept
-START_S = 2.0  # for the child's own start on a busy machine
+import re2
+
+from adapters.process.terminal import visible
+
+TEXT_PIECE, REGEX_PIECE = 1 << 20, 1 << 16
+# A longer line is searched in parts that overlap: only a match longer than the overlap can be missed.
+LINE_PART, OVERLAP = 1 << 18, 1 << 12
+MAX_PROGRAM = 2000  # instructions of a compiled expression: one step of a search then takes some 0.1 s at most
+EXCERPT, LEAD = 500, 120  # bytes of a long line that are shown, and how many of them stand before the match
 
 
 @dataclass(frozen=True)
 class Hit:
+    """A line that matches: the whole of it, or of a long one the surroundings of its first match.
+
+    `text[start:end]` is the match; `before` and `after` say that the line goes on beyond `text`.
+    """
+
     number: int
-    offset: int
     text: str
+    start: int
+    end: int
+    before: bool
+    after: bool
 
 
 @dataclass(frozen=True)
@@ -29,115 +41,136 @@ class SearchResult:
     hits: list[Hit] = field(default_factory=list)
     complete: bool = True  # False: the time was over before the log was
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"total": self.total, "complete": self.complete, "hits": [vars(hit) for hit in self.hits]}
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole lines, or a part of a very long one, and the number of the first."""
+
+    line: int
+    data: bytes
 
 
-Piece = tuple[int, int, bytes]  # line number and offset of its first byte, whole lines
-Match = tuple[int, int, bytes]  # lines before it in the piece, offset in the piece, the line
-Finder = Callable[[bytes], Iterator[Match]]
+Match = tuple[int, int, int]  # where it begins and ends, and where its line ends
+Finder = Callable[[bytes], Iterator[Match]]  # the first match in each line that has one
 
 
-def search_file(log: Path, pattern: str, limit: int, time_limit_s: float, ignore_case: bool) -> SearchResult:
-    """Plain text; upper and lower case are the same for ASCII and, more slowly, for other letters."""
-    if ignore_case and not pattern.isascii():
-        return _search(log, _by_line(re.compile(re.escape(pattern), re.IGNORECASE)), limit, time_limit_s)
-    return _search(log, _plain(pattern.encode("utf-8", "surrogateescape"), ignore_case), limit, time_limit_s)
+def search(
+    blocks: Iterable[bytes],
+    pattern: str,
+    *,
+    regex: bool = False,
+    limit: int = 200,
+    time_limit_s: float = 2.0,
+    ignore_case: bool = True,
+) -> SearchResult:
+    """Lines of the text in `blocks` that contain `pattern`: how many, and the first `limit`.
 
-
-def search_in_child(log: Path, pattern: str, limit: int, time_limit_s: float, ignore_case: bool) -> SearchResult:
-    """A regular expression, tried line by line in a process that is killed when the time is over."""
-    wish = json.dumps([str(log), pattern, limit, time_limit_s, ignore_case])
-    python = getattr(sys, "_base_executable", "") or sys.executable
-    command = [python, "-I", "-S", "-X", "utf8", __file__]
-    try:
-        done = subprocess.run(command, input=wish.encode(), capture_output=True, timeout=time_limit_s + START_S, env={})
-    except subprocess.TimeoutExpired:
-        return SearchResult(complete=False)
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        return SearchResult(complete=False)
-    if "invalid" in answer:
-        raise ValueError(f"{pattern!r} is no regular expression: {answer['invalid']}.")
-    return SearchResult(answer["total"], [Hit(**hit) for hit in answer["hits"]], answer["complete"])
-
-
-def _search(log: Path, finder: Finder, limit: int, time_limit_s: float) -> SearchResult:
+    Raises ValueError for an invalid or too large regular expression.
+    """
+    find = _by_expression(pattern, ignore_case) if regex else _by_text(pattern, ignore_case)
     until = time.monotonic() + time_limit_s
-    total = 0
+    total = last = 0
     hits: list[Hit] = []
-    for line, offset, data in _pieces(log):
+    for piece in _pieces(blocks, REGEX_PIECE if regex else TEXT_PIECE):
         if time.monotonic() > until:
             return SearchResult(total, hits, complete=False)
-        for lines, at, text in finder(data):
-            total += 1
+        data, number, counted = visible(piece.data), piece.line, 0
+        for match in find(data):
+            number, counted = number + data.count(b"\n", counted, match[0]), match[0]
+            if number == last:
+                continue  # another part of a line that is a hit already
+            total, last = total + 1, number
             if len(hits) < limit:
-                hits.append(Hit(line + lines, offset + at, text[:SHOWN].decode("utf-8", "replace").rstrip("\r")))
-            elif total % 1000 == 0 and time.monotonic() > until:
+                hits.append(_hit(number, data, match))
+            if regex and time.monotonic() > until:
                 return SearchResult(total, hits, complete=False)
     return SearchResult(total, hits, complete=True)
 
 
-def _pieces(log: Path) -> Iterator[Piece]:
-    """The file as it was long when the search began, in pieces that end with a line."""
-    try:
-        source = log.open("rb")
-    except FileNotFoundError:
-        return
-    with source:
-        left, line, offset, rest = source.seek(0, 2), 1, 0, b""
-        source.seek(0)
-        while left > 0 and (block := source.read(min(PIECE, left))):
-            left -= len(block)
-            data = rest + block
-            end = data.rfind(b"\n") + 1
-            if left <= 0 or (not end and len(data) > LONGEST):
-                end = len(data)
-            rest = data[end:]
-            if end:
-                yield line, offset, data[:end]
-                line, offset = line + data.count(b"\n", 0, end), offset + end
-
-
-def _plain(needle: bytes, ignore_case: bool) -> Finder:
+def _by_text(text: str, ignore_case: bool) -> Finder:
+    if ignore_case and not text.isascii():
+        return _finder(_compile(text, literal=True, ignore_case=True))
+    needle = text.encode("utf-8", "replace")
     needle = needle.lower() if ignore_case else needle
 
     def find(data: bytes) -> Iterator[Match]:
-        text = data.lower() if ignore_case else data
-        lines = counted = 0
-        at = text.find(needle)
+        folded = data.lower() if ignore_case else data
+        at = folded.find(needle)
         while 0 <= at < len(data):
-            start, stop = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
-            stop = len(data) if stop < 0 else stop
-            lines, counted = lines + data.count(b"\n", counted, start), start
-            yield lines, start, data[start:stop]
-            at = text.find(needle, stop + 1)
+            end = _line_end(data, at)
+            yield at, at + len(needle), end
+            at = folded.find(needle, end + 1)
 
     return find
 
 
-def _by_line(expression: "re.Pattern[str]") -> Finder:
-    def find(data: bytes) -> Iterator[Match]:
-        offset = 0
-        raw_lines = data.removesuffix(b"\n").split(b"\n")
-        for lines, raw in enumerate(raw_lines):
-            if expression.search(raw.decode("utf-8", "replace")):
-                yield lines, offset, raw
-            offset += len(raw) + 1
-
-    return find
-
-
-def _main() -> None:
-    log, pattern, limit, time_limit_s, ignore_case = json.load(sys.stdin)
+def _by_expression(pattern: str, ignore_case: bool) -> Finder:
     try:
-        expression = re.compile(pattern, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError) as error:
-        print(json.dumps({"invalid": str(error)}))
-        return
-    print(json.dumps(_search(Path(log), _by_line(expression), limit, time_limit_s).as_dict()))
+        expression = _compile(f"(?m){pattern}", literal=False, ignore_case=ignore_case)
+    except re2.error as fault:
+        reason = fault.args[0].decode("utf-8", "replace") if fault.args else "unknown"
+        raise ValueError(f"{pattern!r} is not a regular expression that RE2 takes: {reason}.") from None
+    if expression.programsize > MAX_PROGRAM:
+        raise ValueError(f"{pattern!r} is too large a regular expression; use fewer or smaller repetitions.")
+    return _finder(expression)
 
 
-if __name__ == "__main__":
-    _main()
+def _compile(pattern: str, *, literal: bool, ignore_case: bool) -> Any:
+    options = re2.Options()
+    options.literal, options.case_sensitive = literal, not ignore_case
+    options.never_nl, options.log_errors = True, False
+    return re2.compile(pattern.encode("utf-8", "replace"), options)
+
+
+def _finder(expression: Any) -> Finder:
+    def find(data: bytes) -> Iterator[Match]:
+        at = 0
+        while at < len(data) and (match := expression.search(data, at)) and match.start() < len(data):
+            end = _line_end(data, match.end())
+            yield match.start(), match.end(), end
+            at = end + 1
+
+    return find
+
+
+def _line_end(data: bytes, at: int) -> int:
+    end = data.find(b"\n", at)
+    return len(data) if end < 0 else end
+
+
+def _pieces(blocks: Iterable[bytes], size: int) -> Iterator[Piece]:
+    """The text in pieces of at most about `size` bytes that end with a line, and parts of very long lines."""
+    line, rest = 1, b""
+    for block in blocks:
+        for at in range(0, len(block), size):
+            rest += block[at : at + size]
+            end = rest.rfind(b"\n") + 1
+            if end:
+                yield Piece(line, rest[:end])
+                line, rest = line + rest.count(b"\n", 0, end), rest[end:]
+            elif len(rest) > LINE_PART:
+                yield Piece(line, rest)
+                rest = rest[-OVERLAP:]
+    if rest:
+        yield Piece(line, rest)
+
+
+def _hit(number: int, data: bytes, match: Match) -> Hit:
+    start, end, line_end = match
+    line_start = data.rfind(b"\n", 0, start) + 1
+    first, last = line_start, line_end
+    if last - first > EXCERPT:
+        first = max(first, min(start - LEAD, last - EXCERPT))
+        last = min(last, first + EXCERPT)
+    lead, found, rest = (
+        data[_character(data, begin) : _character(data, stop)].decode("utf-8", "replace")
+        for begin, stop in ((first, start), (start, min(end, last)), (min(end, last), last))
+    )
+    return Hit(number, lead + found + rest, len(lead), len(lead + found), first > line_start, last < line_end)
+
+
+def _character(data: bytes, at: int) -> int:
+    """The first place from `at` on at which a character begins."""
+    while at < len(data) and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at

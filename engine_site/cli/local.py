@@ -21,9 +21,10 @@ from jobs.api.tools import ToolOut
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import ErrorGroup, Job, Run, StepAttempt
 from jobs.services.operations import job_actions
-from jobs.services.reading import log_bytes
 from jobs.services.reading.job_filter import JobFilter
-from jobs.services.reading.streams import TICK_S, LogFollower
+from jobs.services.reading.log_formats import JobLines, Place
+from jobs.services.reading.logs import open_log
+from jobs.services.reading.streams import TICK_S
 from jobs.services.reading.tool_status import tool_statuses
 from jobs.services.reading.viewer import UNRESTRICTED
 from jobs.services.reading.waiting import wait_for
@@ -108,14 +109,16 @@ class Local:
             raise NotFound(
                 f"Job {job_id} has no attempt {attempt}." if attempt else f"Job {job_id} has not started yet."
             )
-        yield from log_bytes.pieces(found, 0, log_bytes.size_of(found))
+        log = open_log(found)
+        yield from log.read(0, log.size)
 
     def follow(self, job_id: str) -> Iterator[tuple[str, Any]]:
-        follower, ended = LogFollower(self._find(job_id).pk), False
-        while not ended:
-            found, ended = follower.look()
-            yield from ((message.event, message.data) for message in found)
-            if not found:
+        lines, place = JobLines(self._find(job_id).pk), Place()
+        while not place.ended:
+            told = lines.missed(place)
+            place = told.place
+            yield from ((message.event, message.data) for message in told.messages)
+            if not told.messages:
                 time.sleep(TICK_S)
 
     def runs(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import HTTPScope
 
-from jobs.pages.shared.page_view import STREAMS
+from jobs.streaming.responses import STREAMS
 
 
 def environ_of(scope: HTTPScope, body: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jobs.admin.base import Kept, ReadOnly, TabularInline, each, list_link, page
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.services.maintenance import rescue
 from jobs.services.operations import job_actions
-from jobs.services.reading.redaction import shown_spec
+from jobs.services.reading.redaction import shown_document
 
 
 class ToolForm(ActionForm):
@@ -103,7 +103,7 @@ class JobAdmin(Kept):
 
     @admin.display(description="document")
     def document(self, job: Job) -> dict[str, Any]:
-        return shown_spec(job.spec)
+        return shown_document(job.spec)
 
     def _each(self, request: HttpRequest, rows: Any, verb: str, done: str, **extra: Any) -> None:
         actor = Actor(request.user)  # type: ignore[arg-type]

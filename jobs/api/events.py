@@ -1,21 +1,26 @@
 """Events: what happened, who did it."""
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Header, Query, Router
 from pydantic import Field
 
+from jobs.access import Actor
 from jobs.api.auth import READ, actor
-from jobs.api.logs import ResumeAt, event_stream
+from jobs.api.errors import problem
+from jobs.api.logs import NO_STREAMS, ResumeAt
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
 from jobs.api.responses import Moment, RowId, Text, answers
 from jobs.api.schemas import EventOut
 from jobs.errors import NotFound
 from jobs.models import Event
-from jobs.services.reading.streams import follow_events
+from jobs.services.reading.event_stream import watch_events
+from jobs.services.reading.sse import Message
+from jobs.streaming.credentials import Credential, credential_of
+from jobs.streaming.responses import can_stream, event_stream
 
 EventNumber = Annotated[int, Field(ge=0, le=2**53, description="0 tells everything from the first event on")]
 router = Router(tags=["events"])
@@ -48,28 +53,41 @@ def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
     return page(request, rows.filter(**{field: value for field, value in wanted.items() if value}), EventOut, query)
 
 
-@router.get("/stream", auth=READ, operation_id="events_stream", summary="Stream events", response=answers(str))
+@router.get("/stream", auth=READ, operation_id="events_stream", summary="Stream events", response=answers(str, 501))
 def stream(
     request: HttpRequest, after: EventNumber | None = None, last_event_id: Header[ResumeAt | None] = None
 ) -> Any:
-    """Server-sent events: every change as it happens; resumes after Last-Event-ID, or after the event `after`."""
-    caller = actor(request)
+    """Server-sent events: every change as it happens; resumes after Last-Event-ID, or after the event `after`.
+
+    Ends within seconds when the caller may no longer read.
+    """
+    if not can_stream(request):
+        return problem(request, 501, NO_STREAMS, "no_streams")
     if last_event_id and last_event_id.isdecimal():
         after = int(last_event_id)
+    return event_stream(watch_events(VisibleEvents(credential_of(request, actor(request))), after))
 
-    def seen(numbers: list[int]) -> list[Event]:
-        return list(caller.events().filter(pk__in=numbers))
 
-    async def messages() -> AsyncIterator[bytes]:
-        yield b": hello\n\n"
-        async for event in follow_events(seen, after):
-            if event is None:
-                yield b": still there\n\n"
-                continue
-            shown = EventOut.model_validate(event, context={"request": request}).model_dump(mode="json")
-            yield f"id: {event.pk}\nevent: {event.event_type}\ndata: {json.dumps(shown)}\n\n".encode()
+@dataclass(frozen=True)
+class VisibleEvents:
+    """What somebody may see of the events, in the shape of the API."""
 
-    return event_stream(messages())
+    credential: Credential
+
+    def holds(self) -> bool:
+        return self.credential.reader() is not None
+
+    def messages(self, events: Sequence[Event]) -> list[Message]:
+        reader = self.credential.reader()
+        if reader is None:
+            return []
+        visible = reader.events().filter(pk__in=[event.pk for event in events]).order_by("pk")
+        return [_message(event, reader) for event in visible]
+
+
+def _message(event: Event, reader: Actor) -> Message:
+    shown = EventOut.model_validate(event, context={"viewer": reader}).model_dump(mode="json")
+    return Message(event.event_type, str(event.pk), shown)
 
 
 @router.get(

@@ -19,6 +19,7 @@ from jobs.api.shaping import shaped
 from jobs.errors import InvalidDocument
 from jobs.models import Job
 from jobs.services.reading.job_filter import GROUPS, JobFilter
+from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.waiting import wait_for
 from jobs.services.submission import idempotency, submit
 from jobs.states import JobStatus, Priority
@@ -187,6 +188,10 @@ def _at_the_end(job: Job, wait: float) -> Job:
     response=answers(dict[str, Any], 404),
 )
 def get_document(request: HttpRequest, job_id: Key) -> HttpResponse:
-    """The document as it was submitted, with values masked that look secret."""
-    job = actor(request).job(job_id)
-    return Response(JobDetail.resolve_spec(job))
+    """The document as it was submitted: whole for who submitted it, with the scope submit, and for operators.
+
+    For others the values of `env` are hidden, except those that `metadata.public_env` names.
+    """
+    caller = actor(request)
+    job = caller.job(job_id)
+    return Response(job.spec if caller.sees_values(job) else shown_document(job.spec))

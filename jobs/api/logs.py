@@ -1,28 +1,32 @@
 """The log of a job: as bytes, by lines, searched, and as it comes."""
 
-import json
 import re
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest
 from ninja import Header, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
+from adapters.process import Hit, Line
 from jobs.api.auth import READ, actor
 from jobs.api.errors import problem
 from jobs.api.responses import Key, answers
 from jobs.errors import InvalidDocument, NotFound
-from jobs.models import Job, StepAttempt
-from jobs.services.reading import log_bytes, logs
-from jobs.services.reading.streams import Message, follow_log
+from jobs.models import StepAttempt
+from jobs.services.reading import logs
+from jobs.services.reading.log_formats import JobLines, Place
+from jobs.services.reading.log_stream import watch_log
+from jobs.services.reading.logs import NoSuchRange
+from jobs.streaming.credentials import MayReadJob, credential_of
+from jobs.streaming.raw_log import raw_log
+from jobs.streaming.responses import can_stream, event_stream
 
 router = Router(tags=["logs"])
 Number = Annotated[int, Field(ge=0, le=2**31, description="number of the attempt; 0 means the latest")]
 LineNumber = Annotated[int, Field(ge=1, le=2**53)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 ResumeAt = Annotated[str, StringConstraints(max_length=40)]
-RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+NO_STREAMS = "This server does not hold streams open; ask for the lines again and again."
 
 
 class LineOut(Schema):
@@ -94,32 +98,15 @@ def attempt_of(request: HttpRequest, job_id: str, number: int) -> StepAttempt:
         ]
     },
 )
-def log(request: HttpRequest, job_id: Key, attempt: Number = 0) -> Any:
-    """The bytes as the tool wrote them, or a range of them; secrets are masked before they reach the disk."""
+def log(request: HttpRequest, job_id: Key, attempt: Number = 0, line: LineNumber | None = None) -> Any:
+    """The bytes as the tool wrote them, a range of them, or with `line` that line; masked before they reach the disk."""
     found = attempt_of(request, job_id, attempt)
-    size = log_bytes.size_of(found)
-    start, end, partial = 0, size, False
-    asked = RANGE.fullmatch(request.headers.get("Range", ""))
-    if asked and asked.group() != "bytes=-":
-        first, last = asked.groups()
-        start = int(first) if first else max(0, size - int(last))
-        end = min(size, int(last) + 1) if first and last else size
-        partial = True
-        if start >= end:
-            refusal = problem(request, 416, f"The log has {size} bytes.", "no_such_range")
-            refusal["Content-Range"] = f"bytes */{size}"
-            return refusal
-    response = StreamingHttpResponse(
-        log_bytes.pieces(found, start, end), status=206 if partial else 200, content_type="text/plain; charset=utf-8"
-    )
-    response["Accept-Ranges"] = "bytes"
-    response["Content-Length"] = str(end - start)
-    response["Content-Encoding"] = "identity"  # a compressed range would not be the range that was asked for
-    response["Content-Disposition"] = f'inline; filename="{job_id}-{found.number}.log"'
-    response["X-Attempt"] = str(found.number)
-    if partial:
-        response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    return response
+    try:
+        return raw_log(request, found, line=line, disposition="inline")
+    except NoSuchRange as fault:
+        refusal = problem(request, 416, str(fault), "no_such_range")
+        refusal["Content-Range"] = f"bytes */{fault.size}"
+        return refusal
 
 
 @router.get(
@@ -136,7 +123,7 @@ def lines(request: HttpRequest, job_id: Key, query: Query[LinesQuery]) -> Any:
     found = opened.lines(query.first, query.count) if query.first else opened.tail(query.count)
     return {
         "attempt": attempt.number,
-        "lines": [_shown(line) for line in found],
+        "lines": [_line(line) for line in found],
         "lines_total": opened.lines_total,
         "bytes_total": opened.size,
         "complete": opened.complete,
@@ -144,15 +131,12 @@ def lines(request: HttpRequest, job_id: Key, query: Query[LinesQuery]) -> Any:
     }
 
 
-def _shown(line: Any) -> dict[str, Any]:
-    raw = getattr(line, "raw", None)
-    text = raw.decode("utf-8", "replace") if raw is not None else str(line.text)
-    return {
-        "number": getattr(line, "number", 0) or getattr(line, "line", 0),
-        "text": text,
-        "time": getattr(line, "time", None),
-        "cut": bool(getattr(line, "cut", False)),
-    }
+def _line(line: Line) -> dict[str, Any]:
+    return {"number": line.number, "text": line.text, "time": line.time, "cut": line.cut}
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {"number": hit.number, "text": hit.text, "cut": hit.before or hit.after}
 
 
 @router.get(
@@ -163,17 +147,20 @@ def _shown(line: Any) -> dict[str, Any]:
     response=answers(HitsOut, 404),
 )
 def search(request: HttpRequest, job_id: Key, query: Query[SearchQuery]) -> Any:
-    """Count the lines that hold a text, or that a regular expression finds, and show the first ones."""
+    """Count the lines that hold a text, or match a regular expression (RE2 syntax), and show the first ones.
+
+    A line is searched as a terminal shows it, without colours; of a long one the surroundings of the match are shown.
+    """
     attempt = attempt_of(request, job_id, query.attempt)
     try:
         result = logs.open_log(attempt).search(query.q, query.regex, query.limit, 2.0)
-    except (ValueError, re.error) as fault:
-        raise InvalidDocument(f"The regular expression is none: {fault}") from None
+    except ValueError as fault:
+        raise InvalidDocument(str(fault)) from None
     return {
         "attempt": attempt.number,
         "total": result.total,
         "complete": result.complete,
-        "hits": [_shown(hit) for hit in result.hits],
+        "hits": [_hit(hit) for hit in result.hits],
     }
 
 
@@ -193,23 +180,13 @@ def stream(
 ) -> Any:
     """Server-sent events: `attempt`, `lines` and, last, `end`; from the first line of the first attempt on.
 
-    Resumes after Last-Event-ID, or after `attempt` and `line`.
+    Resumes after Last-Event-ID, or after `attempt` and `line`. Ends within seconds when the caller may no longer read it.
     """
-    job: Job = actor(request).job(job_id)
+    caller = actor(request)
+    job = caller.job(job_id)
+    if not can_stream(request):
+        return problem(request, 501, NO_STREAMS, "no_streams")
     if last_event_id and (place := re.fullmatch(r"(\d{1,9}):(\d{1,15})", last_event_id)):
         attempt, line = int(place[1]), int(place[2])
-    return event_stream(encode(message) async for message in follow_log(job.pk, attempt, line))
-
-
-def encode(message: Message) -> bytes:
-    if not message.event:
-        return b": still there\n\n"
-    return f"id: {message.id}\nevent: {message.event}\ndata: {json.dumps(message.data)}\n\n".encode()
-
-
-def event_stream(messages: AsyncIterator[bytes]) -> HttpResponse:
-    response = StreamingHttpResponse(messages, content_type="text/event-stream")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    response["Content-Encoding"] = "identity"  # compressing would hold messages back
-    return response  # type: ignore[return-value]
+    permission = MayReadJob(credential_of(request, caller), job.pk)
+    return event_stream(watch_log(JobLines(job.pk), Place(attempt, line), permission))

@@ -28,6 +28,7 @@ REFUSALS = {
     422: "The request breaks a rule; `problems` names each fault.",
     429: "Too many requests; Retry-After says how long to wait.",
     500: "A defect; the request id finds it in the log.",
+    501: "This server does not hold streams open.",
 }
 RAW = {"jobs_log": "text/plain", "jobs_log_stream": "text/event-stream", "events_stream": "text/event-stream"}
 SPARSE = "With the parameter `fields`, only the fields named there are present."

@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from ninja import Schema
 from pydantic import Field
 
+from jobs.access import Actor
 from jobs.api.auth import actor
 from jobs.models import Event, Job, StepAttempt
 from jobs.services.reading import one_job
-from jobs.services.reading.redaction import shown_spec
+from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.viewer import Viewer
 from jobs.services.reading.wait_reasons import WaitReason, for_jobs
 from jobs.states import WaitType
@@ -124,7 +124,7 @@ class WaitingOut(Schema):
 class JobDetail(JobOut):
     """One job with its document, its attempts and the reason for which it waits."""
 
-    spec: dict[str, Any] = Field(description="the document as it was submitted; values that look secret are masked")
+    spec: dict[str, Any] = Field(description="the document; values of `env` are hidden unless `public_env` names them")
     paths: dict[str, str | None]
     depends_on: list[str]
     waiting: WaitingOut | None
@@ -132,7 +132,7 @@ class JobDetail(JobOut):
 
     @staticmethod
     def resolve_spec(job: Job) -> dict[str, Any]:
-        return shown_spec(job.spec)
+        return shown_document(job.spec)
 
     @staticmethod
     def resolve_depends_on(job: Job) -> list[str]:
@@ -163,9 +163,8 @@ class EventOut(Schema):
 
     @staticmethod
     def resolve_address(event: Event, context: Any) -> str | None:
-        request: HttpRequest | None = context.get("request") if context else None
-        actor = getattr(request, "auth", None)
-        return event.address if actor is not None and actor.may("operate") else None
+        viewer = viewer_of(context)
+        return event.address if isinstance(viewer, Actor) and viewer.may("operate") else None
 
     @staticmethod
     def resolve_workstream_id(event: Event) -> str:

@@ -1,3 +1,5 @@
+from bisect import bisect_right
+
 from django.db import models
 
 
@@ -10,6 +12,9 @@ class LogChunk(models.Model):
     first_line = models.BigIntegerField()
     line_count = models.PositiveIntegerField()
     data = models.BinaryField()
+    times = models.JSONField(
+        default=list, help_text="[line, microseconds since 1970], ascending; the first covers the first line"
+    )
 
     class Meta:
         db_table = "log_chunks"
@@ -18,3 +23,8 @@ class LogChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attempt_id}/{self.seq}"
+
+    def time_of(self, line: int) -> float | None:
+        """When a line that begins in this chunk came, in seconds since 1970; None if that is not on record."""
+        found = bisect_right(self.times, [line, float("inf")])
+        return self.times[found - 1][1] / 1e6 if found else None

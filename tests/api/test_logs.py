@@ -1,19 +1,14 @@
 import asyncio
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections
 from django.test import AsyncClient
 
 from jobs.models import Job, LogChunk, StepAttempt
 from jobs.services.core import events
-from jobs.services.reading import streams
-from jobs.services.reading.streams import follow_log
 from jobs.states import AttemptStatus, JobStatus
 from tests.api.conftest import Api
 from tests.factories import make_attempt, make_job
@@ -93,21 +88,11 @@ def test_a_job_without_attempts_has_no_log(api: Api, job: Job) -> None:
     assert api.get(f"/jobs/{job.job_id}/log", attempt=2).status_code == 404
 
 
-@pytest.fixture
-def stream_thread(monkeypatch: Any) -> Iterator[None]:
-    """One thread for the streams, whose connection is closed at the end."""
-    executor = ThreadPoolExecutor(1)
-    monkeypatch.setattr(streams, "EXECUTOR", executor)
-    yield
-    executor.submit(connections.close_all).result()
-    executor.shutdown()
-
-
 def messages(raw: bytes) -> list[tuple[str, str, Any]]:
     found = []
     for block in raw.decode().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if fields:
+        if "event" in fields:
             found.append((fields["id"], fields["event"], json.loads(fields["data"])))
     return found
 
@@ -130,45 +115,6 @@ def test_a_stream_gives_all_lines_and_resumes_after_the_last_one_seen(data_dir: 
     again = async_to_sync(read)(**{"Last-Event-ID": "1:60"})
     assert [line["number"] for line in again[0][2]["lines"]] == list(range(61, 101))
     assert again[-1][2]["status"] == "completed"
-
-
-@pytest.mark.usefixtures("stream_thread")
-@pytest.mark.django_db(transaction=True)
-def test_a_stream_waits_for_the_end_of_a_line_and_of_the_job(data_dir: Path) -> None:
-    job = with_log(data_dir, b"whole\nhalf", AttemptStatus.RUNNING)
-    attempt = StepAttempt.objects.get()
-
-    def grow() -> None:
-        with (attempt.directory / "output.log").open("ab") as log:
-            log.write(b" and half\n")
-        StepAttempt.objects.update(status="completed", completed_at=attempt.started_at)
-        Job.objects.update(status="completed", finished_at=attempt.started_at)
-
-    async def read() -> list[str]:
-        seen, grown = [], False
-        async for message in follow_log(job.pk):
-            if message.event == "lines":
-                seen += [line["text"] for line in message.data["lines"]]
-            if seen and not grown:
-                grown = True
-                await sync_to_async(grow)()
-        return seen
-
-    assert async_to_sync(asyncio.wait_for)(read(), 10) == ["whole", "half and half"]
-
-
-@pytest.mark.usefixtures("stream_thread")
-@pytest.mark.django_db(transaction=True)
-def test_a_stream_ends_in_time_so_that_its_listener_is_asked_for_its_token_again(
-    data_dir: Path, monkeypatch: Any
-) -> None:
-    job = with_log(data_dir, b"half", AttemptStatus.RUNNING)
-    monkeypatch.setattr(streams, "LIFE_S", 0.3)
-
-    async def read() -> list[str]:
-        return [message.event async for message in follow_log(job.pk)]
-
-    assert async_to_sync(asyncio.wait_for)(read(), 10) == ["attempt"]
 
 
 @pytest.mark.usefixtures("stream_thread")

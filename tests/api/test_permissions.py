@@ -13,6 +13,7 @@ from jobs.access import OWN_VERBS
 from jobs.api.openapi import scope_of
 from jobs.models import Job, Project, Workstream
 from jobs.roles import ROLES, SCOPES, TOKEN_SCOPES
+from jobs.streaming.responses import STREAMS
 from tests.api.conftest import Api
 from tests.api.matrix import call, committed_document
 from tests.factories import make_user
@@ -34,7 +35,7 @@ SHARED = ("tools_", "queues_", "workers_", "tokens_", "jobs_check", "events_stre
 
 def ask(client: Client, operation: tuple[str, str, str, str], found: Any) -> Any:
     body = b"" if found.body is None else json.dumps(found.body)
-    return client.generic(found.method, found.path, body, content_type="application/json")
+    return client.generic(found.method, found.path, body, content_type="application/json", **{STREAMS: True})
 
 
 def test_every_operation_names_a_scope() -> None:

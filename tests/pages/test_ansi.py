@@ -1,8 +1,16 @@
+import html as markup
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.process.terminal import visible
 from jobs.pages.shared.ansi import render
+from jobs.pages.shared.autolink import linked
+
+LINK = re.compile(r'<a href="(https?://[^"<>]*)" target="_blank" rel="noopener noreferrer">([^<>]*)</a>')
 
 
 @pytest.mark.parametrize(
@@ -31,12 +39,66 @@ def test_terminal_output_becomes_safe_markup(raw, html):
     assert render(raw) == html
 
 
-@given(st.binary(max_size=300))
+OUTPUT = st.lists(
+    st.one_of(
+        st.binary(max_size=20),
+        st.sampled_from(
+            [b"http://", b"HTTPS://x", b"https://a.example/?q=<'\"&", b"\x1b[31m", b"\x1b]8;;", b"\r", b")"]
+        ),
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@given(OUTPUT)
 def test_no_output_can_bring_markup_of_its_own(raw):
     html = render(raw)
-    bare = html
+    bare = LINK.sub(r"\2", html)
     for classes in {part.split('">')[0] for part in html.split('<span class="')[1:]}:
         assert set(classes.split()) <= {"a1", "a2", "a3", "a4", "a5", "a6", "ab", "ad"}
         bare = bare.replace(f'<span class="{classes}">', "")
     assert "<" not in bare.replace("</span>", "")
     assert "\x1b" not in html
+
+
+@given(OUTPUT)
+def test_what_is_shown_is_what_a_search_looks_at(raw):
+    line = raw.replace(b"\n", b"")
+    assert markup.unescape(re.sub("<[^>]*>", "", render(line))) == visible(line).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("see https://a.example/x?y=1&z=%20#frag for more", ["https://a.example/x?y=1&z=%20#frag"]),
+        ("http://127.0.0.1:8750/jobs/1.", ["http://127.0.0.1:8750/jobs/1"]),
+        ("(https://a.example/wiki/Engine_(job)), or", ["https://a.example/wiki/Engine_(job)"]),
+        ("[docs](https://a.example/page)!", ["https://a.example/page"]),
+        ("http://[::1]:8000/", ["http://[::1]:8000/"]),
+        ("'https://a.example/q'", ["https://a.example/q"]),
+        ("https://a.example/<b>", ["https://a.example/"]),
+        ("https://a.example, https://b.example", ["https://a.example", "https://b.example"]),
+        ("javascript:alert(1) file:///etc/passwd ftp://a.example xhttp://a.example", []),
+        ("https:// and http:///", []),
+    ],
+)
+def test_web_addresses_in_a_log_are_links(text, addresses):
+    html = linked(text)
+    assert [markup.unescape(href) for href, _ in LINK.findall(html)] == addresses
+    assert markup.unescape(LINK.sub(r"\2", html)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a" * 20_000, "https://a" + "(" * 20_000, "http://a" + ")" * 20_000 + " ", "://" * 50_000]
+)
+def test_a_hostile_line_is_linked_in_linear_time(text):
+    began = time.process_time()
+    linked(text)
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("raw", [b"\x1b]" * 50_000, b"\x1b]" + b"\x1b" * 50_000, b"\x1b[" * 50_000, b"\x1b " * 50_000])
+def test_a_hostile_line_is_rendered_in_linear_time(raw):
+    began = time.process_time()
+    render(raw)
+    assert time.process_time() - began < 2

@@ -3,7 +3,9 @@ import re
 import pytest
 
 from jobs.models import LogChunk, StepAttempt
+from jobs.pages.logs.live_log import AttemptRows
 from jobs.pages.logs.log_viewer import WINDOW
+from jobs.services.reading.log_formats import Place
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_job
 from tests.pages.logs import write_log
@@ -63,7 +65,7 @@ def test_search_counts_in_the_whole_log_and_links_to_hits(admin, attempt):
     assert "30 lines match" in page
     assert 'data-hit="100"' in page
     assert "match" in admin.get(url_of(attempt, "?q=/needle 1\\d00$/")).content.decode()
-    assert "is no regular expression" in admin.get(url_of(attempt, "?q=/(/")).content.decode()
+    assert "is not a regular expression" in admin.get(url_of(attempt, "?q=/(/")).content.decode()
 
 
 def test_log_text_is_escaped(admin, attempt):
@@ -149,3 +151,35 @@ def test_a_job_without_an_attempt_has_no_log_yet(admin):
 def test_a_window_weighs_less_than_100_kb(admin, attempt):
     write_log(attempt, ("x" * 80 for _ in range(1000)))
     assert len(admin.get(url_of(attempt)).content) < 100_000
+
+
+def test_a_cut_line_says_so_in_page_part_stream_and_tail_and_links_to_the_whole(admin):
+    attempt = make_attempt(make_job(JobStatus.RUNNING), AttemptStatus.RUNNING)
+    write_log(attempt, ["short", "x" * 5000])
+    job, note = attempt.job.job_id, "log/raw?attempt=1&amp;line=2"
+    page = admin.get(url_of(attempt)).content.decode()
+    assert f'<a class="ad" href="/jobs/{job}/{note}">[cut: get the whole line]</a>' in page
+    assert note in admin.get(f"/-/jobs/{job}/log?from=2&to=2").content.decode()
+    assert note in AttemptRows(attempt).missed(Place(1)).messages[0].data
+    assert note in admin.get(f"/jobs/{job}").content.decode()
+    assert admin.get(f"/jobs/{job}/log/raw?attempt=1&line=2").getvalue() == b"x" * 5000 + b"\n"
+
+
+def test_a_progress_bar_shows_its_last_state(admin, attempt):
+    write_log(attempt, [b"".join(b"\rdownload %d/300 [####]" % n for n in range(1, 301)), b"done"])
+    page = admin.get(url_of(attempt)).content.decode()
+    assert "<code>download 300/300 [####]</code>" in page
+    assert "cut:" not in page
+
+
+def test_a_hit_in_a_long_coloured_line_shows_the_match(admin, attempt):
+    write_log(attempt, ["x" * 3000 + "\x1b[31mdisk\x1b[0m full <b>" + "y" * 3000])
+    page = admin.get(url_of(attempt, "?q=disk full")).content.decode()
+    assert "1 line matches" in page
+    assert "x<mark>disk full</mark> &lt;b&gt;yy" in page
+
+
+def test_addresses_in_a_log_are_links(admin, attempt):
+    write_log(attempt, ["report: https://ci.example/run/7."])
+    page = admin.get(url_of(attempt)).content.decode()
+    assert '<a href="https://ci.example/run/7" target="_blank" rel="noopener noreferrer">' in page

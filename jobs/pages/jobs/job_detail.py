@@ -9,24 +9,23 @@ from typing import Any
 from django.db.models import Max
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.safestring import SafeString
 from django_htmx.http import ptag
 
 from jobs import db
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.pages.jobs.action_table import PRIMARY, allowed
 from jobs.pages.jobs.attempt_chart import draw, working_time
-from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.log_lines import LogRow, rows_of
 from jobs.pages.shared.page_view import Visit, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
 from jobs.services.reading.logs import open_log
+from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import ALIVE, AttemptStatus, JobStatus
 
 TAIL_LINES = 12
 TABS = ("summary", "log", "events", "json")
-HIDDEN = "(hidden)"
 _STATES = {*JobStatus.values, *AttemptStatus.values, "draining", "resolved", "muted"}
 UNHAPPY = (AttemptStatus.FAILED, AttemptStatus.TIMEOUT, AttemptStatus.LOST)
 
@@ -103,14 +102,15 @@ def summary_of(request: Visit, job: Job, attempts: Sequence[StepAttempt]) -> dic
         "metadata": metadata,
         "command": _command(job, latest),
         "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
-        "env_names": sorted(job.spec.get("env") or {}),
+        "env": _environment(job),
     }
 
 
-def _tail(job: Job, latest: StepAttempt | None) -> list[tuple[int, SafeString]]:
+def _tail(job: Job, latest: StepAttempt | None) -> list[LogRow]:
     if latest is None or job.status not in ALIVE:
         return []
-    return [(line.number, render_line(line.raw[:2000])) for line in open_log(latest).tail(TAIL_LINES)]
+    log = open_log(latest)
+    return rows_of(log, log.tail(TAIL_LINES))
 
 
 def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:
@@ -124,6 +124,14 @@ def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:
         else:
             first.same.append(attempt.number)  # type: ignore[attr-defined]
     return list(kinds.values())
+
+
+def _environment(job: Job) -> list[tuple[str, str]]:
+    """Names of variables, and of each its value as it may be shown, or the stored secret that it gets."""
+    env = shown_document(job.spec).get("env") or {}
+    return [
+        (name, f"secret {value['secret']}" if isinstance(value, dict) else value) for name, value in sorted(env.items())
+    ]
 
 
 def _command(job: Job, latest: StepAttempt | None) -> str:
@@ -202,7 +210,7 @@ def as_json(request: Visit, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
     part = request.GET.get("part", "job")
-    document: Any = shown(job)
+    document: Any = shown_document(job.spec)
     if part == "result":
         document = [attempt.result_json for attempt in attempts]
     elif part == "verdict":
@@ -216,12 +224,3 @@ def as_json(request: Visit, job_id: str) -> HttpResponse:
         answer["Content-Disposition"] = f'attachment; filename="{job.job_id}.json"'
         return answer
     return render(request, "jobs/json.html", head_of(request, job, attempts, "json") | {"text": text, "part": part})
-
-
-def shown(job: Job) -> dict[str, Any]:
-    """The document as submitted; values of the environment never reach a page."""
-    spec: dict[str, Any] = job.spec
-    env = spec.get("env")
-    if not isinstance(env, dict):
-        return spec
-    return {**spec, "env": {name: HIDDEN if isinstance(value, str) else value for name, value in env.items()}}

@@ -1,54 +1,27 @@
 """The log of an attempt in windows of lines: the page, the pieces it loads, the search, the raw file."""
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.safestring import SafeString
 from django_htmx.http import ptag
 
 from jobs.models import Job, StepAttempt
 from jobs.pages.jobs.attempt_chart import percent
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, pick_attempt
-from jobs.pages.shared.ansi import render as render_line
 from jobs.pages.shared.error_pages import missing
-from jobs.pages.shared.page_view import STREAMS, Visit, page
-from jobs.services.reading.logs import Log, note_watched, open_log
+from jobs.pages.shared.log_lines import excerpt, rows_of
+from jobs.pages.shared.page_view import Visit, page
+from jobs.services.reading.logs import Log, NoSuchRange, note_watched, open_log
+from jobs.streaming.raw_log import raw_log
+from jobs.streaming.responses import can_stream
 
 WINDOW = 400
 BEFORE_LINE = 120  # lines shown above one that is linked to
 HITS = 200
-PLAIN_S, REGEX_S = 0.8, 0.2
-PIECE = 1 << 17
-BYTES_OF_LINE = 4096
-
-
-@dataclass(frozen=True)
-class Shown:
-    number: int
-    time: str
-    html: SafeString
-    cut: bool
-    error: bool
-
-
-def show_lines(log: Log, first: int, count: int, errors: Sequence[int] = ()) -> list[Shown]:
-    wrong = frozenset(errors)
-    return [
-        Shown(line.number, clock(line.time), render_line(line.raw[:BYTES_OF_LINE]), line.cut, line.number in wrong)
-        for line in log.lines(first, count)
-    ]
-
-
-def clock(moment: float | None) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S.%f}"[:-3] if moment else ""
+SEARCH_S = 0.8
 
 
 def number(text: str | None, default: int) -> int:
@@ -72,7 +45,7 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
     whole = log.lines_whole if alive else total
     first = first_of(request, whole)
     errors = log.errors()
-    lines = show_lines(log, first, min(WINDOW, max(0, whole - first + 1)), errors)
+    lines = rows_of(log, log.lines(first, min(WINDOW, max(0, whole - first + 1))))
     last = lines[-1].number if lines else first - 1
     if alive:
         note_watched(attempt)
@@ -89,17 +62,13 @@ def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
         "found": search(log, question) if question else None,
         "alive": alive,
         "tailing": alive and last >= whole,
-        "streams": STREAMS in request.META and streams_on(),
+        "streams": can_stream(request),
         "marks": [(n, percent((n - 1) / max(1, total))) for n in errors],
         "parts": part_url(job, attempt),
         "window": (percent((first - 1) / max(1, total)), percent(max(0.004, len(lines) / max(1, total)))),
         "earlier": max(1, first - WINDOW),
         "later": last + 1,
     }
-
-
-def streams_on() -> bool:
-    return bool(settings.ENGINE_STREAMS)
 
 
 def part_url(job: Job, attempt: StepAttempt) -> str:
@@ -119,10 +88,10 @@ def search(log: Log, question: str) -> dict[str, Any]:
     regex = len(question) > 2 and question.startswith("/") and question.endswith("/")
     pattern = question[1:-1] if regex else question
     try:
-        found = log.search(pattern, regex, HITS, REGEX_S if regex else PLAIN_S)
+        found = log.search(pattern, regex, HITS, SEARCH_S)
     except ValueError as fault:
         return {"fault": str(fault)}
-    hits = [(hit.number, render_line(hit.text[:200].encode())) for hit in found.hits]
+    hits = [(hit.number, excerpt(hit)) for hit in found.hits]
     return {"total": found.total, "hits": hits, "complete": found.complete}
 
 
@@ -155,7 +124,7 @@ def part(request: Visit, job_id: str) -> HttpResponse:
     whole = log.lines_whole if alive else log.lines_total
     first = max(1, number(request.GET.get("from"), 1))
     to = min(number(request.GET.get("to"), whole), whole)
-    lines = show_lines(log, first, max(0, min(WINDOW, to - first + 1)), log.errors())
+    lines = rows_of(log, log.lines(first, max(0, min(WINDOW, to - first + 1))))
     last = lines[-1].number if lines else first - 1
     if alive:
         note_watched(attempt)
@@ -184,41 +153,12 @@ def part(request: Visit, job_id: str) -> HttpResponse:
 
 @page()
 def raw(request: Visit, job_id: str) -> HttpResponseBase:
-    """The log as it was written. The file on this host answers ranges; a copy is sent whole."""
+    """The log as it was written: whole, a range of bytes, or one line."""
     attempt = _attempt(request, job_id)
-    log = open_log(attempt)
-    name = f"{job_id}-{attempt.number}.log".replace(":", "_")
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-cache",
-        "Content-Encoding": "identity",
-    }
-    start, end, status = 0, log.size, 200
-    if log.local:
-        headers["Accept-Ranges"] = "bytes"
-        found = _range(request.headers.get("Range", ""), log.size)
-        if found == "unsatisfiable":
-            return HttpResponse(status=416, headers={"Content-Range": f"bytes */{log.size}"})
-        if isinstance(found, tuple):
-            start, end, status = *found, 206
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{log.size}"
-    headers["Content-Length"] = str(end - start)
-    body = log.raw(start, end, PIECE)
-    return StreamingHttpResponse(body, status=status, content_type="text/plain; charset=utf-8", headers=headers)
-
-
-def _range(header: str, size: int) -> tuple[int, int] | str | None:
-    """(start, end) of a single byte range; None to send everything."""
-    match = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header.strip())
-    if not match or not any(match.groups()):
-        return None
-    first, last = match.groups()
-    if not first:
-        start, end = max(0, size - int(last)), size
-    else:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-    return (start, end) if start < end else "unsatisfiable"
+    try:
+        return raw_log(request, attempt, line=number(request.GET.get("line"), 0) or None, disposition="attachment")
+    except NoSuchRange as fault:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{fault.size}"})
 
 
 @page()
@@ -228,14 +168,3 @@ def go(request: Visit, job_id: str) -> HttpResponse:
     attempt = number(request.GET.get("attempt"), 0)
     chosen = f"attempt={attempt}&" if attempt else ""
     return HttpResponseRedirect(f"{reverse('job-log', args=[job_id])}?{chosen}line={line}#L{line}")
-
-
-def rows_html(lines: Sequence[Shown]) -> Iterator[str]:
-    """The same markup as the template's, for the stream."""
-    for line in lines:
-        css = ' class="e"' if line.error else ""
-        time = f"<time>{line.time}</time>" if line.time else ""
-        yield (
-            f'<li id="L{line.number}"{css}><a href="#L{line.number}">{line.number}</a>{time}'
-            f"<code>{line.html}</code></li>"
-        )

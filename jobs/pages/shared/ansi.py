@@ -3,18 +3,12 @@
 import re
 from dataclasses import dataclass, replace
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-_TOKEN = re.compile(
-    r"\x1b\[(?P<sgr>[0-9;:]*)m"
-    r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # other control sequences: moves, clears
-    r"|\x1b[\]PX^_](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\|$)"  # titles, links, device strings
-    r"|\x1b[ -/]*[0-~]?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    r"|[\u202a-\u202e\u2066-\u2069\ufeff]"  # marks that reorder what one reads
-)
-_PLAIN = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]*\Z")
+from adapters.process.terminal import PLAIN as PLAIN_TEXT
+from adapters.process.terminal import TOKEN, last_rewrite
+from jobs.pages.shared.autolink import linked
+
 # Eight colours; black and white are the ink itself. 7 is "dim".
 _BASIC = (0, 1, 2, 3, 4, 5, 6, 0)
 DIM = 7
@@ -42,14 +36,12 @@ PLAIN = Style()
 
 
 def render(raw: bytes) -> SafeString:
-    """One line, without its end."""
-    text = raw.decode("utf-8", "replace")
-    if "\r" in text:
-        text = last_written(text)
-    if _PLAIN.match(text):
-        return mark_safe(escape(text))  # noqa: S308 - escaped
+    """One line, without its end; of one that is started over, its last state."""
+    text = last_rewrite(raw).decode("utf-8", "replace")
+    if PLAIN_TEXT.match(text):
+        return mark_safe(linked(text))  # noqa: S308 - escaped
     pieces, style, at = [], PLAIN, 0
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         pieces.append(_span(text[at : token.start()], style))
         at = token.end()
         if token["sgr"] is not None:
@@ -58,17 +50,11 @@ def render(raw: bytes) -> SafeString:
     return mark_safe("".join(pieces))  # noqa: S308 - every piece is escaped
 
 
-def last_written(text: str) -> str:
-    """A line rewritten by carriage returns keeps what a terminal would show last."""
-    parts = [part for part in text.split("\r") if part]
-    return parts[-1] if parts else ""
-
-
 def _span(text: str, style: Style) -> str:
     if not text:
         return ""
-    classes = style.classes
-    return f'<span class="{classes}">{escape(text)}</span>' if classes else str(escape(text))
+    classes, markup = style.classes, linked(text)
+    return f'<span class="{classes}">{markup}</span>' if classes else markup
 
 
 def _apply(style: Style, codes: str) -> Style:

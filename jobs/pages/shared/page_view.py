@@ -15,9 +15,6 @@ from jobs.errors import NotAllowed, NotFound
 from jobs.models.job import JobQuerySet
 from jobs.pages.shared import error_pages
 
-# In the environment of a request: its server can hold a connection open for as long as somebody watches.
-STREAMS = "engine.streams"
-
 
 class Visit(HttpRequest):
     """A request that came through the door."""

@@ -16,6 +16,7 @@ from jobs.models import Job, JobTemplate
 from jobs.pages.jobs.job_detail import find_job
 from jobs.pages.shared.htmx import done
 from jobs.pages.shared.page_view import Visit, page
+from jobs.services.reading.redaction import without_values
 from jobs.services.submission import submit
 
 MOST_DOCUMENTS = 100
@@ -57,9 +58,7 @@ def submit_json(request: Visit) -> HttpResponse:
 
 def clone_of(job: Job) -> dict[str, Any]:
     """The job's document under a new id, without the values of its environment."""
-    env = {name: value for name, value in (job.spec.get("env") or {}).items() if not isinstance(value, str)}
-    spec = {key: value for key, value in job.spec.items() if key != "env"}
-    return {**spec, "job_id": new_id(job.job_id), **({"env": env} if env else {})}
+    return {**without_values(job.spec), "job_id": new_id(job.job_id)}
 
 
 def of_template(template: JobTemplate) -> dict[str, Any]:

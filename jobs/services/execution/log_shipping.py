@@ -7,10 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from django.conf import settings
 from django.db import DataError, IntegrityError
 
+from adapters.process import LogFile
 from jobs import db
 from jobs.models import LogChunk, StepAttempt
 from jobs.states import AttemptStatus
@@ -72,13 +74,23 @@ class LogCopy:
         chunks, offset, lines, seq = list[LogChunk](), position.offset, position.lines, position.seq
         for start in range(0, len(data), CHUNK_BYTES):
             part = data[start : start + CHUNK_BYTES]
-            count = part.count(b"\n")
             row = LogChunk(
-                attempt=self.attempt, seq=seq, offset=offset, first_line=lines + 1, line_count=count, data=part
+                attempt=self.attempt,
+                seq=seq,
+                offset=offset,
+                first_line=lines + 1,
+                line_count=part.count(b"\n"),
+                data=part,
+                times=self._times(lines + 1, offset + len(part)),
             )
             chunks.append(row)
-            offset, lines, seq = offset + len(part), lines + count, seq + 1
+            offset, lines, seq = offset + len(part), lines + row.line_count, seq + 1
         return Piece(tuple(chunks), offset, lines, seq)
+
+    def _times(self, first_line: int, end: int) -> list[list[int]]:
+        """What the index says of the lines from `first_line` up to the offset `end`: line and microseconds."""
+        entries = takewhile(lambda entry: entry.offset < end, LogFile(self.attempt.directory).entries(first_line))
+        return [[entry.line, entry.us] for entry in entries if entry.us is not None]
 
     def stored(self, piece: Piece) -> None:
         self._position = Piece((), piece.offset, piece.lines, piece.seq)

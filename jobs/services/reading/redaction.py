@@ -1,19 +1,68 @@
-"""A job document as it may be shown."""
+"""Which values of a job's environment are shown: decided here for page, API, admin and command."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from adapters.environment import SECRET_NAME
+from adapters.environment import SECRET_NAME, matches
+from schema.limits import HIDDEN
 
-MASK = "••••••"
+# Variables that say how a program talks, not to whom.
+HARMLESS = (
+    "CI",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "LINES",
+    "NODE_ENV",
+    "NO_COLOR",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHASHSEED",
+    "PYTHONUNBUFFERED",
+    "RUST_BACKTRACE",
+    "TERM",
+    "TZ",
+)
 
 
-def shown_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """The document with masked values where a variable's name says that it holds a secret."""
-    env = spec.get("env")
-    if not isinstance(env, dict):
-        return spec
-    shown = {
-        name: MASK if isinstance(value, str) and value and SECRET_NAME.search(name) else value
-        for name, value in env.items()
+def shown_document(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as everybody who sees the job may see it.
+
+    A value of any `env` in it is hidden unless `metadata.public_env` names the variable or it is harmless by name. What
+    is named like a secret is always hidden. Names of variables and of stored secrets are shown.
+    """
+    metadata = document.get("metadata")
+    declared = metadata.get("public_env") if isinstance(metadata, Mapping) else None
+    public = frozenset(map(str, declared)) if isinstance(declared, list) else frozenset()
+    shown: dict[str, Any] = _without_values(document, public)
+    return shown
+
+
+def _without_values(part: Any, public: Collection[str]) -> Any:
+    if isinstance(part, list):
+        return [_without_values(item, public) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: _shown_env(value, public) if key == "env" and isinstance(value, dict) else _without_values(value, public)
+        for key, value in part.items()
     }
-    return {**spec, "env": shown}
+
+
+def _shown_env(env: Mapping[str, Any], public: Collection[str]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, dict) or _is_public(name, public) else HIDDEN for name, value in env.items()
+    }
+
+
+def _is_public(name: str, public: Collection[str]) -> bool:
+    return not SECRET_NAME.search(name) and (name in public or matches(name, HARMLESS))
+
+
+def without_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as the start of another one: of its environment only the names of stored secrets stay."""
+    env = document.get("env")
+    secrets = {name: value for name, value in env.items() if isinstance(value, dict)} if isinstance(env, dict) else {}
+    rest = {key: value for key, value in document.items() if key != "env"}
+    return {**rest, "env": secrets} if secrets else rest

@@ -1,204 +1,164 @@
-"""Follow what grows: the log of a job over all its attempts, and the events, for as long as somebody listens."""
+"""The hub of live streams: one look a tick at what is watched, whoever watches it and by which interface.
+
+All that reads, log or database, runs in one thread with one connection. A watcher costs a coroutine: no thread, no
+connection, no timer. So the event loop may be that of a process that serves nothing but streams.
+"""
 
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Protocol
 
-from django.db import DatabaseError
-
-from jobs.models import Event, Job, StepAttempt
-from jobs.services.reading import logs
+from django.db import DatabaseError, connections
 
 log = logging.getLogger("engine.streams")
 TICK_S = 0.25
-STILL_THERE_S = 15.0  # a comment that keeps proxies from closing a quiet stream
-LINES_AT_ONCE = 500
-LIFE_S = (
-    900.0  # then the listener comes again, after what it saw last: with a token that may have been revoked meanwhile
-)
-# Threads that look for all streams: as many connections to the database as threads, however many listen.
-EXECUTOR = ThreadPoolExecutor(4, "engine-streams")
+KEEP_ALIVE_S = 15.0  # proxies close a connection on which nothing comes
+RIGHTS_S = 4.0  # between two questions whether watchers may still watch
+UNSURE_S = 30.0  # without an answer to that question for so long, streams end
+RETRY_S = 1.0  # when the database is not available
+KEPT = 16  # news: a watcher that is slower reads by itself what it missed
+THREAD = ThreadPoolExecutor(1, "engine-streams")
 
 
-@dataclass(frozen=True)
-class Message:
-    """One message of a stream; with an empty `event` it only says that the stream lives."""
+async def in_thread[**P, R](call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run in the streams' own thread. A connection on which something failed is not used again."""
 
-    event: str = ""
-    id: str = ""
-    data: Any = None
+    def work() -> R:
+        try:
+            return call(*args, **kwargs)
+        except DatabaseError:
+            connections.close_all()
+            raise
 
-
-class LogFollower:
-    """Where one reader of one job's log is: `attempt` and `line` are what it has already."""
-
-    def __init__(self, job_pk: int, attempt: int = 0, line: int = 0) -> None:
-        self.job_pk, self.attempt, self.line = job_pk, attempt, line
-        self.open_line = -1  # length of a last line without an end, as it was sent
-
-    def look(self) -> tuple[list[Message], bool]:
-        """What is new, and whether this was the end. Reads, so it runs in a thread."""
-        job = Job.objects.only("status", "summary", "job_id").get(pk=self.job_pk)  # before the log: nothing is missed
-        found: list[Message] = []
-        attempts = list(StepAttempt.objects.filter(job_id=self.job_pk, number__gte=self.attempt).order_by("number"))
-        for attempt in attempts:
-            if attempt.number > self.attempt:
-                self.attempt, self.line = attempt.number, 0
-                found.append(
-                    Message(
-                        "attempt",
-                        f"{attempt.number}:0",
-                        {"attempt": attempt.number, "tool": attempt.step_name, "status": attempt.status},
-                    )
-                )
-            if not attempt.is_final:
-                logs.note_watched(attempt)
-            found += self._lines_of(attempt)
-            if len(found) > 4:
-                return found, False
-        if job.is_settled:
-            found.append(Message("end", f"{self.attempt}:{self.line}", {"status": job.status, "summary": job.summary}))
-            return found, True
-        return found, False
-
-    def _lines_of(self, attempt: StepAttempt) -> list[Message]:
-        found: list[Message] = []
-        log = logs.open_log(attempt)
-        while len(found) < 4:
-            lines = log.lines(self.line + 1, LINES_AT_ONCE)
-            if not attempt.is_final and lines and lines[-1].offset + len(lines[-1].raw) >= log.size:
-                lines = lines[:-1]  # its end is still to come
-            if not lines:
-                break
-            self.line = lines[-1].number
-            shown = [
-                {"number": line.number, "text": line.raw.decode("utf-8", "replace"), "cut": line.cut} for line in lines
-            ]
-            found.append(Message("lines", f"{attempt.number}:{self.line}", {"attempt": attempt.number, "lines": shown}))
-        return found
+    return await asyncio.get_running_loop().run_in_executor(THREAD, work)
 
 
-async def _in_thread[**P, R](call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    return await asyncio.get_running_loop().run_in_executor(EXECUTOR, partial(call, *args, **kwargs))
+async def patiently[R](call: Callable[[], R]) -> R:
+    """The same, again and again while the database is not available: that must not end a stream."""
+    while True:
+        try:
+            return await in_thread(call)
+        except DatabaseError as fault:
+            log.warning("A stream waits for the database: %s", fault)
+            await asyncio.sleep(RETRY_S)
 
 
-async def follow_log(job_pk: int, attempt: int = 0, line: int = 0) -> AsyncIterator[Message]:
-    """Everything after `line` of `attempt`, then what comes, to the end of the job."""
-    follower, spoke_at = LogFollower(job_pk, attempt, line), time.monotonic()
-    until = spoke_at + LIFE_S
-    while time.monotonic() < until:
-        messages, ended = await _in_thread(follower.look)
-        for message in messages:
-            yield message
-        if ended:
-            return
-        if messages:
-            spoke_at = time.monotonic()
-            continue
-        if time.monotonic() - spoke_at > STILL_THERE_S:
-            spoke_at = time.monotonic()
-            yield Message()
-        await asyncio.sleep(TICK_S)
+class Permission(Hashable, Protocol):
+    """Somebody's right to watch something. Of equal ones only one is asked."""
+
+    def holds(self) -> bool:
+        """Whether they still have it. Reads the database."""
 
 
-class Hub:
-    """One query a tick for all listeners of one event loop; it runs while there are any."""
-
-    BACK = 200  # events are numbered when written and seen when committed: look again at the last ones
+class Bulletin[T]:
+    """Numbered news for any number of readers; None says only that the connection lives."""
 
     def __init__(self) -> None:
-        self.listeners: set[asyncio.Queue[Event | None]] = set()
-        self.task: asyncio.Task[None] | None = None
-        self.begun = asyncio.Event()
+        self.count = 0
+        self._kept: deque[T | None] = deque(maxlen=KEPT)
+        self._changed = asyncio.Event()
+
+    def publish(self, *news: T | None) -> None:
+        self._kept.extend(news)
+        self.count += len(news)
+        self.wake()
+
+    def wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def wait(self, seen: int) -> None:
+        """Until there is more than `seen`, or until wake()."""
+        if self.count == seen:
+            await self._changed.wait()
+
+    def since(self, seen: int) -> tuple[list[T | None], bool]:
+        """What came after number `seen`, and whether that is all of it."""
+        new = self.count - seen
+        return list(self._kept)[-new:] if new else [], new <= len(self._kept)
+
+
+@dataclass(eq=False)
+class Watcher[T]:
+    bulletin: Bulletin[T]
+    permission: Permission
+    allowed: bool = True
+
+
+class Hub[T](ABC):
+    """Everybody who watches on one event loop; works while there is somebody."""
+
+    def __init__(self) -> None:
+        self.watchers: set[Watcher[T]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._alive_at = self._sure_at = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return self._task is None
+
+    @abstractmethod
+    async def look(self) -> None:
+        """Publish what is new. May raise DatabaseError."""
+
+    @asynccontextmanager
+    async def joined(self, bulletin: Bulletin[T], permission: Permission) -> AsyncIterator[Watcher[T]]:
+        watcher = Watcher(bulletin, permission)
+        self.watchers.add(watcher)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        try:
+            yield watcher
+        finally:
+            self.watchers.discard(watcher)
 
     async def _run(self) -> None:
-        seen = deque(await _in_thread(self._last), maxlen=4 * self.BACK)
-        high = max(seen, default=0)
-        self.begun.set()
-        while self.listeners:
-            for event in await self._patiently(high):
-                if event.pk not in seen:
-                    seen.append(event.pk)
-                    high = max(high, event.pk)
-                    self._tell(event)
-            await asyncio.sleep(TICK_S)
-
-    async def _patiently(self, high: int) -> list[Event]:
-        try:
-            return await _in_thread(self._read, high)
-        except DatabaseError as fault:  # a database that is away for a moment must not end the streams
-            log.warning("the event stream waits for the database: %s", fault)
-            await asyncio.sleep(1)
-            return []
-
-    def _tell(self, event: Event) -> None:
-        for queue in list(self.listeners):
-            if queue.full():  # a slow listener loses the oldest and is told so; the others do not wait for it
-                with suppress(asyncio.QueueEmpty):
-                    queue.get_nowait()
-                    queue.get_nowait()
-                queue.put_nowait(None)
-            queue.put_nowait(event)
-
-    def _last(self) -> list[int]:
-        return list(Event.objects.order_by("-pk").values_list("pk", flat=True)[: self.BACK])
-
-    def _read(self, high: int) -> list[Event]:
-        return list(Event.objects.filter(pk__gt=high - self.BACK).order_by("pk")[:2000])
-
-    def join(self) -> "asyncio.Queue[Event | None]":
-        queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1000)
-        self.listeners.add(queue)
-        if self.task is None or self.task.done():
-            self.begun.clear()
-            self.task = asyncio.get_running_loop().create_task(self._run())
-        return queue
-
-    def leave(self, queue: "asyncio.Queue[Event | None]") -> None:
-        self.listeners.discard(queue)
-
-
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
-
-
-async def follow_events(seen: Callable[[list[int]], list[Event]], after: int | None) -> AsyncIterator[Event | None]:
-    """Events after number `after` (or from now on); None when the stream only lives or has a gap.
-
-    `seen` gives back the events, by number, that the listener may see.
-    """
-    hub = _hubs.setdefault(asyncio.get_running_loop(), Hub())
-    queue = hub.join()
-    try:
-        await hub.begun.wait()  # before the past is read: nothing falls between
-        told = after or 0
-        if after is not None:
-            for event in await _in_thread(_past, after):
-                told = max(told, event.pk)
-                for visible in await _in_thread(seen, [event.pk]):
-                    yield visible
-        until = time.monotonic() + LIFE_S
-        while time.monotonic() < until:
+        self._alive_at = self._sure_at = time.monotonic()
+        while self.watchers:
             try:
-                async with asyncio.timeout(STILL_THERE_S):
-                    coming = await queue.get()
-            except TimeoutError:
-                yield None
-                continue
-            if coming is None or (after is not None and coming.pk <= told):
-                continue
-            for visible in await _in_thread(seen, [coming.pk]):
-                yield visible
-    finally:
-        hub.leave(queue)
+                await self.look()
+                self._keep_alive()
+                await self._ask_again()
+            except DatabaseError as fault:
+                log.warning("The streams wait for the database: %s", fault)
+                self._end_if_unsure()
+                await asyncio.sleep(RETRY_S)
+            except Exception:
+                log.exception("A look at what is watched failed; it is tried again.")
+                await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(TICK_S)
+        self._task = None  # before anything is awaited: who joins now starts the next one
+        await in_thread(connections.close_all)
 
+    def _keep_alive(self) -> None:
+        now = time.monotonic()
+        if now - self._alive_at >= KEEP_ALIVE_S:
+            self._alive_at = now
+            for bulletin in {watcher.bulletin for watcher in self.watchers}:
+                bulletin.publish(None)
 
-def _past(after: int) -> list[Event]:
-    return list(Event.objects.filter(pk__gt=after).order_by("pk")[:5000])
+    async def _ask_again(self) -> None:
+        """End the streams of those who may no longer watch."""
+        if time.monotonic() - self._sure_at < RIGHTS_S:
+            return
+        permissions = {watcher.permission for watcher in self.watchers}
+        lost = await in_thread(lambda: {permission for permission in permissions if not permission.holds()})
+        self._sure_at = time.monotonic()
+        self._dismiss([watcher for watcher in self.watchers if watcher.permission in lost])
+
+    def _end_if_unsure(self) -> None:
+        if time.monotonic() - self._sure_at > UNSURE_S:
+            self._dismiss(list(self.watchers))
+
+    def _dismiss(self, watchers: list[Watcher[T]]) -> None:
+        for watcher in watchers:
+            watcher.allowed = False
+        for bulletin in {watcher.bulletin for watcher in watchers}:
+            bulletin.wake()

@@ -11,6 +11,7 @@ from jobs import db
 from jobs.errors import InvalidDocument, WrongState
 from jobs.models import JobTemplate
 from jobs.services.core import events
+from jobs.services.reading import redaction
 from jobs.services.submission import submit
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -20,10 +21,7 @@ STAND_IN = {"job_id": "job-from-template", "run_id": "run-from-template"}
 
 def without_values(document: dict[str, Any]) -> dict[str, Any]:
     """The document without its ids and without values of its environment: names of secrets stay."""
-    env = document.get("env")
-    kept = {name: value for name, value in env.items() if isinstance(value, dict)} if isinstance(env, dict) else {}
-    rest = {key: value for key, value in document.items() if key not in (*ANEW, "env")}
-    return {**rest, **({"env": kept} if kept else {})}
+    return {key: value for key, value in redaction.without_values(document).items() if key not in ANEW}
 
 
 def check(document: Any) -> dict[str, Any]:

@@ -109,7 +109,23 @@ def test_long_lines_are_cut_and_say_so(tmp_path: Path) -> None:
     assert [line.cut for line in lines] == [False, False, True, True, False, True]
     assert all(len(line.raw) <= 4096 for line in lines)
     assert lines[4].raw == b"end"
-    assert LogFile(tmp_path).read_bytes(lines[3].offset, 100_000) == b"z" * 100_000
+    assert b"".join(LogFile(tmp_path).read(lines[3].offset, lines[4].offset)) == b"z" * 100_000 + b"\n"
+
+
+@pytest.mark.parametrize("rewrites", [3, 500, 60_000])
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n", b"\n"])
+def test_of_a_progress_bar_the_last_rewrite_is_shown(tmp_path: Path, rewrites: int, end: bytes) -> None:
+    bar = b"".join(b"\rdownload %d/%d [####]" % (n, rewrites) for n in range(1, rewrites + 1))
+    write(tmp_path, [b"start\n", bar + end])
+    line = LogFile(tmp_path).read_lines(2, 1)[0]
+    assert (line.shown, line.cut) == (b"download %d/%d [####]" % (rewrites, rewrites), False)
+
+
+def test_a_last_rewrite_that_is_long_is_shown_from_its_beginning(tmp_path: Path) -> None:
+    write(tmp_path, [b"a" * 5000 + b"\r" + b"b" * 10_000 + b"\n", b"c" * 5000 + b"\r" + b"d" * 4096 + b"\n"])
+    first, second = LogFile(tmp_path).read_lines(1, 2)
+    assert (first.raw, first.cut) == (b"b" * 4096, True)
+    assert (second.raw, second.cut) == (b"d" * 4096, False)
 
 
 def test_a_log_is_read_while_it_grows(tmp_path: Path) -> None:
@@ -126,7 +142,7 @@ def test_a_log_is_read_while_it_grows(tmp_path: Path) -> None:
 
 def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "nowhere")
-    assert (log.size, log.lines_total, log.read_lines(1, 9), log.errors(), log.read_bytes(0, 9)) == (0, 0, [], [], b"")
+    assert (log.size, log.lines_total, log.read_lines(1, 9), log.errors(), list(log.read(0, 9))) == (0, 0, [], [], [])
     assert log.search("x").total == 0
 
 
