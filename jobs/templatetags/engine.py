@@ -29,14 +29,12 @@ def icon(name: str, label: str = "", css: str = "i") -> SafeString:
 
 @register.simple_tag
 def status(state: str, form: str = "", word: str = "") -> SafeString:
-    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere, "narrow" where it
-    does so on wide screens only."""
+    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere."""
     look = labels.look(str(state))
     word = word or look.word
     css = "i spin" if look.spin else "i"
-    if form in ("glyph", "narrow"):
-        narrow = " narrow" if form == "narrow" else ""
-        return format_html('<span class="st{}" data-s="{}">{}</span>', narrow, look.tone, icon(look.glyph, word, css))
+    if form == "glyph":
+        return format_html('<span class="st" data-s="{}">{}</span>', look.tone, icon(look.glyph, word, css))
     kind = "st pill" if form == "pill" else "st"
     return format_html('<span class="{}" data-s="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
 
