@@ -29,7 +29,7 @@ def test_a_long_log_opens_at_its_end_with_one_window(admin, attempt):
     page = admin.get(url_of(attempt)).content.decode()
     assert numbers(page) == list(range(2001 - WINDOW, 2001))
     assert 'aria-label="Error at line 7"' in page
-    assert '<li id="L1990" class="e">' in page
+    assert '<li id="L1990" class="log-error">' in page
 
 
 def test_a_linked_line_brings_its_surroundings(admin, attempt):
@@ -70,7 +70,7 @@ def test_log_text_is_escaped(admin, attempt):
     write_log(attempt, ["<script>alert(1)</script>", b"\x1b[31mred\x1b[0m"])
     page = admin.get(url_of(attempt)).content.decode()
     assert "&lt;script&gt;alert(1)" in page
-    assert '<span class="a1">red</span>' in page
+    assert '<span class="ansi-red">red</span>' in page
 
 
 def test_a_line_without_its_end_waits_while_the_attempt_lives(admin):

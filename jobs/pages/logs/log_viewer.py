@@ -233,7 +233,7 @@ def go(request: Visit, job_id: str) -> HttpResponse:
 def rows_html(lines: Sequence[Shown]) -> Iterator[str]:
     """The same markup as the template's, for the stream."""
     for line in lines:
-        css = ' class="e"' if line.error else ""
+        css = ' class="log-error"' if line.error else ""
         time = f"<time>{line.time}</time>" if line.time else ""
         yield (
             f'<li id="L{line.number}"{css}><a href="#L{line.number}">{line.number}</a>{time}'
