@@ -42,7 +42,7 @@
     const bar = $('#stale');
     if (bar) { bar.hidden = !stale; write($('[data-stale]', bar), duration((Date.now() - lastGood) / 1000)); }
     const [tone, word] = paused ? ['idle', 'Paused'] : failing ? ['fix', 'Reconnecting'] : ['ok', 'Live'];
-    $$('.live').forEach(l => { if (l.textContent !== word) { l.textContent = word; l.dataset.s = tone; } });
+    $$('.live').forEach(l => { if (l.textContent !== word) { l.textContent = word; l.dataset.tone = tone; } });
   };
   const good = el => { lastGood = Date.now(); failing = false; if (el) el._fails = 0; liveness(); };
   const bad = el => {
@@ -77,7 +77,7 @@
 
   // --- Command palette: a dialog over the plain /search page ----------------------------------------------------------
   const hits = () => $$('#pal-list a');
-  const mark = n => { const h = hits(); h.forEach((a, k) => a.classList.toggle('on', k === n)); h[n]?.scrollIntoView({ block: 'nearest' }); };
+  const mark = n => { const h = hits(); h.forEach((a, k) => a.classList.toggle('active', k === n)); h[n]?.scrollIntoView({ block: 'nearest' }); };
   const openPalette = () => {
     const d = $('#palette'); if (!d || d.open) return;
     const i = $('input', d); d.showModal(); i.select();
@@ -129,10 +129,10 @@
   };
   const span = () => (location.hash.match(/^#L(\d+)(?:-L(\d+))?$/) || []).slice(1).map(x => x && +x);
   const selectLines = scroll => {
-    $$('.log .sel').forEach(x => x.classList.remove('sel'));
+    $$('.log .selected').forEach(x => x.classList.remove('selected'));
     const [from, to = from] = span(); if (!from || !log()) return;
     if (!$('#L' + from)) { const url = new URL(location.href); if (url.searchParams.get('line') !== String(from)) { url.searchParams.set('line', from); location.replace(url); } return; }
-    for (let n = from; n <= Math.min(to, from + 5000); n++) $('#L' + n)?.classList.add('sel');
+    for (let n = from; n <= Math.min(to, from + 5000); n++) $('#L' + n)?.classList.add('selected');
     // Blocks off screen have an estimated height until they are drawn, so the first jump may miss.
     const jump = () => $('#L' + from)?.scrollIntoView({ block: 'center' });
     if (scroll) { jump(); requestAnimationFrame(() => requestAnimationFrame(jump)); }
@@ -158,7 +158,7 @@
     const far = blocks.sort((a, b) => Math.abs(b.offsetTop - middle) - Math.abs(a.offsetTop - middle))[0];
     if (far.id === 'log-lines') return;
     const gap = document.createElement('p'), first = +far.firstElementChild.id.slice(1);
-    gap.className = 'gap'; gap.style.height = far.offsetHeight + 'px';
+    gap.className = 'log-gap'; gap.style.height = far.offsetHeight + 'px';
     gap.setAttribute('hx-get', log().dataset.window + first); gap.setAttribute('hx-trigger', 'intersect once'); gap.setAttribute('hx-swap', 'outerHTML');
     far.replaceWith(gap); htmx.process(gap);
   };
@@ -182,8 +182,8 @@
     if (b.matches('.log li > a')) lineClick(b, e);
     if (d.log) {
       const value = !pressed(d.log); press(d.log, value);
-      if (d.log === 'wrap') log().classList.toggle('wrap', value);
-      if (d.log === 'time') log().classList.toggle('nots', !value);
+      if (d.log === 'wrap') log().classList.toggle('wrapped', value);
+      if (d.log === 'time') log().classList.toggle('no-times', !value);
       if (d.log === 'follow') tail();
     }
   });
@@ -195,14 +195,14 @@
   on('input', e => { if (e.target.matches('[data-log-find]')) find(e.target.value.trim()); });
   on('toggle', e => { if (e.target.matches?.('details.menu') && e.target.open) $$('details.menu[open]').forEach(m => { if (m !== e.target) m.open = false; }); }, true);
 
-  // --- Keys: [data-k] names the key of a control, [data-g] the second key after g -------------------------------------
+  // --- Keys: [data-key] names the key of a control, [data-goto] the second key after g -------------------------------------
   let chord = 0;
   on('keydown', e => {
     const palette = $('#palette');
     if ((e.metaKey || e.ctrlKey) && e.key === 'k') { e.preventDefault(); return openPalette(); }
     if ((e.metaKey || e.ctrlKey) && e.key === 'Enter') return $('[data-submit]', e.target.form || document)?.click();
     if (palette?.open) {
-      const h = hits(), at = h.findIndex(a => a.classList.contains('on'));
+      const h = hits(), at = h.findIndex(a => a.classList.contains('active'));
       if (e.key === 'ArrowDown' || e.key === 'ArrowUp') { e.preventDefault(); mark((at + (e.key === 'ArrowDown' ? 1 : -1) + h.length) % h.length); }
       if (e.key === 'Enter' && h[at]) { e.preventDefault(); h[at].click(); }
       return;
@@ -210,11 +210,11 @@
     if (e.key === 'Escape') return $$('details.menu[open]').forEach(m => { m.open = false; $('summary', m).focus(); });
     if (e.metaKey || e.ctrlKey || e.altKey || root.dataset.keys === 'off' || $('dialog[open]')) return;
     if (e.target.matches('input:not([type=checkbox]), select, textarea')) return;
-    if (Date.now() - chord < 1200) { chord = 0; const a = $(`[data-g="${CSS.escape(e.key)}"]`); if (a) location.href = a.href; return; }
+    if (Date.now() - chord < 1200) { chord = 0; const a = $(`[data-goto="${CSS.escape(e.key)}"]`); if (a) location.href = a.href; return; }
     const act = { g: () => chord = Date.now(), j: () => move(1), k: () => move(-1), x: () => pick(false), X: () => pick(true), p: pause,
       n: () => walkHits(1), N: () => walkHits(-1), End: log() && (() => { press('follow', true); tail(); }),
       Enter: e.target === document.body && current() && (() => $('a', current()).click()) }[e.key];
-    const control = $$(`[data-k="${CSS.escape(e.key)}"]`).find(el => el.checkVisibility?.() ?? true);
+    const control = $$(`[data-key="${CSS.escape(e.key)}"]`).find(el => el.checkVisibility?.() ?? true);
     if (act || control) { e.preventDefault(); act ? act() : control.click(); }
   });
 

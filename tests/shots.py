@@ -33,7 +33,7 @@ def shoot(browser: Browser, url: str, mode: str, out: Path) -> None:
     tab.screenshot(path=out / f"login-{mode}.png")
     tab.fill("#u", sites.USER)
     tab.fill("#p", sites.PASSWORD)
-    tab.click("button.pri")
+    tab.click("button.primary")
     tab.wait_for_url(f"{url}/")
     for name, path in PAGES.items():
         tab.goto(url + path, wait_until="load")

@@ -21,7 +21,7 @@ register.filter("slots", charts.slot_marks)
 
 
 @register.simple_tag
-def icon(name: str, label: str = "", css: str = "i") -> SafeString:
+def icon(name: str, label: str = "", css: str = "icon") -> SafeString:
     """A glyph of icons.svg: silent, or with a label where no word stands beside it."""
     said = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html('<svg class="{}" {}><use href="{}#{}"/></svg>', css, said, static("icons.svg"), name)
@@ -29,16 +29,14 @@ def icon(name: str, label: str = "", css: str = "i") -> SafeString:
 
 @register.simple_tag
 def status(state: str, form: str = "", word: str = "") -> SafeString:
-    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere, "narrow" where it
-    does so on wide screens only."""
+    """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere."""
     look = labels.look(str(state))
     word = word or look.word
-    css = "i spin" if look.spin else "i"
-    if form in ("glyph", "narrow"):
-        narrow = " narrow" if form == "narrow" else ""
-        return format_html('<span class="st{}" data-s="{}">{}</span>', narrow, look.tone, icon(look.glyph, word, css))
-    kind = "st pill" if form == "pill" else "st"
-    return format_html('<span class="{}" data-s="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
+    css = "icon spin" if look.spin else "icon"
+    if form == "glyph":
+        return format_html('<span class="status" data-tone="{}">{}</span>', look.tone, icon(look.glyph, word, css))
+    kind = "status pill" if form == "pill" else "status"
+    return format_html('<span class="{}" data-tone="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
 
 
 @register.simple_tag
@@ -127,8 +125,8 @@ def evidence(line: str) -> SafeString:
     """A line of evidence; the marks of a test report say which one failed."""
     text = str(line)[:300]
     if text.startswith(">"):
-        return format_html('<span class="e">{}</span>', text)
-    css = "a1" if text.startswith("E ") else ""
+        return format_html('<span class="error-line">{}</span>', text)
+    css = "ansi-red" if text.startswith("E ") else ""
     return format_html('<span class="{}">{}</span>\n', css, text) if css else format_html("{}\n", text)
 
 

@@ -44,7 +44,7 @@ def signed_in(site: Site, browser: Browser) -> object:
     page.goto(f"{site.url}/login")
     page.fill("#u", sites.USER)
     page.fill("#p", sites.PASSWORD)
-    page.click("button.pri")
+    page.click("button.primary")
     page.wait_for_url(f"{site.url}/")
     state = context.storage_state()
     context.close()

@@ -46,7 +46,7 @@ def test_a_view_is_saved_found_again_and_deleted(page: Page) -> None:
 
 def test_cancel_asks_in_a_dialog_and_changes_the_head_in_place(page: Page) -> None:
     page.goto("/jobs/job-0416")
-    page.locator("a.btn", has_text="Cancel job").click()
+    page.locator("a.button", has_text="Cancel job").click()
     dialog = page.locator("#dialog")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Cancel job").click()
@@ -58,7 +58,7 @@ def test_cancel_asks_in_a_dialog_and_changes_the_head_in_place(page: Page) -> No
 
 def test_keep_as_is_closes_the_dialog_and_changes_nothing(page: Page) -> None:
     page.goto("/jobs/job-0414")
-    page.locator("a.btn", has_text="Cancel job").click()
+    page.locator("a.button", has_text="Cancel job").click()
     page.locator("#dialog").get_by_text("Keep as is").click()
     expect(page.locator("#dialog")).to_be_hidden()
     expect(page.locator("#head .pill")).to_have_text("Queued")
@@ -99,7 +99,7 @@ def test_a_job_becomes_a_template_that_a_new_job_starts_from(page: Page) -> None
     )
     page.get_by_role("button", name="Save template").click()
     page.get_by_role("link", name="Rebase as always", exact=True).click()
-    expect(page.locator("header.head")).to_contain_text("From the template Rebase as always")
+    expect(page.locator("header.page-head")).to_contain_text("From the template Rebase as always")
     page.goto("/settings/templates")
     page.get_by_title("Delete Rebase as always").click()
     page.locator("#dialog").get_by_role("button", name="Delete").click()
@@ -124,7 +124,7 @@ def test_bulk_selects_with_keys_and_gives_a_result_per_job(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Shift+X")
     expect(page.locator("[data-count]")).to_have_text("3")
-    page.locator(".bulk").get_by_role("button", name="Cancel").click()
+    page.locator(".bulk-bar").get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel 3 jobs").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("0 jobs cancelled, 3 skipped")
 
@@ -135,7 +135,7 @@ def test_the_palette_finds_and_opens_with_keys_alone(page: Page) -> None:
     palette = page.locator("#palette")
     expect(palette.get_by_text("Submit a job")).to_be_visible()
     page.keyboard.type("idempotent refunds")
-    expect(palette.locator("a.on")).to_contain_text("Idempotent refunds")
+    expect(palette.locator("a.active")).to_contain_text("Idempotent refunds")
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/run-007")
     page.keyboard.press("g")
@@ -162,24 +162,24 @@ def test_brackets_walk_the_attempts(page: Page) -> None:
 
 def test_lines_of_the_log_are_linked_selected_and_found(page: Page) -> None:
     page.goto("/jobs/job-0418/log?line=5000#L5000-L5003")
-    expect(page.locator(".log .sel")).to_have_count(4)
+    expect(page.locator(".log .selected")).to_have_count(4)
     page.locator("#L5010 > a").click()
     assert page.url.endswith("#L5010")
     page.locator("#L5012 > a").click(modifiers=["Shift"])
     assert page.url.endswith("#L5010-L5012")
-    expect(page.locator(".log .sel")).to_have_count(3)
+    expect(page.locator(".log .selected")).to_have_count(3)
     page.goto("/jobs/job-0418/log?q=test_refund[777]")
     expect(page.get_by_role("heading", name="1 line matches")).to_be_visible()
     page.keyboard.press("n")
-    expect(page.locator("#L777")).to_have_class(re.compile("sel"))
+    expect(page.locator("#L777")).to_have_class(re.compile("selected"))
     page.keyboard.press("e")
-    expect(page.locator("#L19997")).to_have_class(re.compile("sel"))
+    expect(page.locator("#L19997")).to_have_class(re.compile("selected"))
 
 
 def test_a_log_read_upwards_keeps_at_most_four_windows(page: Page) -> None:
     page.goto("/jobs/job-0412/log?attempt=1&from=1100")
     for _ in range(3):
-        page.locator("#log-top a.btn").click()
+        page.locator("#log-top a.button").click()
         page.wait_for_timeout(300)
     expect(page.locator("#L1")).to_be_attached()
     assert page.locator("#log > ol").count() <= 4
@@ -199,8 +199,8 @@ def test_a_live_log_follows_resumes_and_ends(page: Page, site: Site) -> None:
     with log.open("ab") as file:
         file.write(b" but now\n" + b"".join(b"burst %d\n" % n for n in range(1000)))
     expect(page.locator("#log-lines")).to_contain_text("burst 999")
-    expect(page.locator("#log-lines .gap")).to_contain_text("skipped")
-    page.locator("#log-lines .gap button").first.click()
+    expect(page.locator("#log-lines .log-gap")).to_contain_text("skipped")
+    page.locator("#log-lines .log-gap button").first.click()
     expect(page.locator("#log-lines")).to_contain_text("no end yet but now")
     site.rows("end", "job-0419")
     expect(page.locator("#head .pill")).to_have_text("Completed")
@@ -230,7 +230,7 @@ def test_every_form_works_without_script(site: Site, browser: Browser, signed_in
     context = browser.new_context(storage_state=signed_in, java_script_enabled=False, base_url=site.url)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto("/jobs/job-0415")
-    page.locator("a.btn", has_text="Cancel job").click()
+    page.locator("a.button", has_text="Cancel job").click()
     page.get_by_role("button", name="Cancel job").click()
     assert page.locator("#head .pill").inner_text() == "Cancelled"
     page.goto("/jobs/job-0412/log?attempt=1&from=1")

@@ -161,4 +161,4 @@ def test_a_viewer_of_another_project_sees_no_job(client):
 def test_attempts_stand_beside_what_the_policy_allows(admin, policy, said):
     metadata = {"retry_policy": policy} if policy else {}
     make_job(JobStatus.RUNNING, spec=make_document(metadata=metadata), attempts_made=2)
-    assert f'<td class="w2 n q">{said}\n' in admin.get("/jobs").content.decode()
+    assert f'<td class="wider number muted">{said}\n' in admin.get("/jobs").content.decode()

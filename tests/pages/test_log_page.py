@@ -31,7 +31,7 @@ def test_a_long_log_opens_at_its_end_with_one_window(admin, attempt):
     page = admin.get(url_of(attempt)).content.decode()
     assert numbers(page) == list(range(2001 - WINDOW, 2001))
     assert 'aria-label="Error at line 7"' in page
-    assert '<li id="L1990" class="e">' in page
+    assert '<li id="L1990" class="log-error">' in page
 
 
 def test_a_linked_line_brings_its_surroundings(admin, attempt):
@@ -72,7 +72,7 @@ def test_log_text_is_escaped(admin, attempt):
     write_log(attempt, ["<script>alert(1)</script>", b"\x1b[31mred\x1b[0m"])
     page = admin.get(url_of(attempt)).content.decode()
     assert "&lt;script&gt;alert(1)" in page
-    assert '<span class="a1">red</span>' in page
+    assert '<span class="ansi-red">red</span>' in page
 
 
 def test_a_line_without_its_end_waits_while_the_attempt_lives(admin):
@@ -158,7 +158,7 @@ def test_a_cut_line_says_so_in_page_part_stream_and_tail_and_links_to_the_whole(
     write_log(attempt, ["short", "x" * 5000])
     job, note = attempt.job.job_id, "log/raw?attempt=1&amp;line=2"
     page = admin.get(url_of(attempt)).content.decode()
-    assert f'<a class="ad" href="/jobs/{job}/{note}">[cut: get the whole line]</a>' in page
+    assert f'<a class="ansi-dim" href="/jobs/{job}/{note}">[cut: get the whole line]</a>' in page
     assert note in admin.get(f"/-/jobs/{job}/log?from=2&to=2").content.decode()
     assert note in AttemptRows(attempt).missed(Place(1)).messages[0].data
     assert note in admin.get(f"/jobs/{job}").content.decode()

@@ -60,7 +60,7 @@ def test_a_wrong_form_comes_back_with_its_values_and_a_sentence(admin, repo, cha
     answer = admin.post("/jobs/new", form(repo, **changes))
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert 'class="err"' in page
+    assert 'class="field-error"' in page
     assert "Say hello" in page
     assert not Job.objects.exists()
     assert not Run.objects.exists()

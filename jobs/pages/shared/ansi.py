@@ -12,6 +12,7 @@ from jobs.pages.shared.autolink import linked
 # Eight colours; black and white are the ink itself. 7 is "dim".
 _BASIC = (0, 1, 2, 3, 4, 5, 6, 0)
 DIM = 7
+_COLOURS = ("", "ansi-red", "ansi-green", "ansi-yellow", "ansi-blue", "ansi-magenta", "ansi-cyan")
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Style:
     def classes(self) -> str:
         names = []
         if 1 <= self.colour <= 6:
-            names.append(f"a{self.colour}")
+            names.append(_COLOURS[self.colour])
         if self.bold:
-            names.append("ab")
+            names.append("ansi-bold")
         if (self.dim or self.colour == DIM) and not 1 <= self.colour <= 6:
-            names.append("ad")
+            names.append("ansi-dim")
         return " ".join(names)
 
 

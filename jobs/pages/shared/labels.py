@@ -6,7 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Look:
     word: str
-    tone: str  # data-s of the style sheet: idle, run, fix, rev, ok, bad
+    tone: str  # data-tone of the style sheet: idle, run, fix, review, ok, bad
     glyph: str  # a symbol of static/icons.svg
     spin: bool = False
 
@@ -20,7 +20,7 @@ LOOKS: dict[str, Look] = {
     "running": Look("Running", "run", "running", spin=True),
     "retrying": Look("Retrying", "fix", "retrying"),
     "cancelling": Look("Cancelling", "fix", "cancelling"),
-    "review": Look("Review", "rev", "review"),
+    "review": Look("Review", "review", "review"),
     "quarantined": Look("Quarantined", "fix", "quarantined"),
     "completed": Look("Completed", "ok", "completed"),
     "failed": Look("Failed", "bad", "failed"),

@@ -38,7 +38,7 @@ def rows_of(log: Log, lines: Iterable[Line]) -> list[LogRow]:
 
 def row_html(row: LogRow) -> SafeString:
     number = row.number
-    css = ' class="e"' if row.error else ""
+    css = ' class="log-error"' if row.error else ""
     time = f"<time>{clock(row.line.time)}</time>" if row.line.time else ""
     return mark_safe(  # noqa: S308 - numbers, digits of a clock, and what is escaped already
         f'<li id="L{number}"{css}><a href="#L{number}">{number}</a>{time}<code>{content(row)}</code></li>'
@@ -52,7 +52,7 @@ def content(row: LogRow) -> SafeString:
         return text
     raw = reverse("job-log-raw", args=[row.attempt.job.job_id])
     whole = escape(f"{raw}?attempt={row.attempt.number}&line={row.number}")
-    return mark_safe(f'{text} <a class="ad" href="{whole}">[cut: get the whole line]</a>')  # noqa: S308 - escaped
+    return mark_safe(f'{text} <a class="ansi-dim" href="{whole}">[cut: get the whole line]</a>')  # noqa: S308 - escaped
 
 
 def excerpt(hit: Hit) -> SafeString:
