@@ -30,6 +30,22 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Formatter and linter of static/. Where npm is missing its step is left out with a word; in CI it may not be.
+BIOME_VERSION := 2.6.8
+$(VENV)/node/.biome-$(BIOME_VERSION):
+	@echo "Installing Biome into $(VENV)/node ..."
+	@npm install --silent --prefix $(VENV)/node --no-save --no-package-lock @biomejs/biome@$(BIOME_VERSION)
+	@touch $@
+
+define biome_check
+	@if command -v npm >/dev/null; then \
+		$(MAKE) -s --no-print-directory $(VENV)/node/.biome-$(BIOME_VERSION) && \
+		$(VENV)/node/node_modules/.bin/biome check $(1) --config-path=requirements/biome.jsonc static/*.css static/*.js; \
+	else \
+		echo "npm is not installed, so static/ is not checked." >&2; [ "$$CI" != true ]; \
+	fi
+endef
+
 setup: $(VENV)/.dev ## make the environment with everything for development
 
 demo: $(VENV)/.base ## start Engine with a sample repository and real jobs, in the foreground
@@ -47,12 +63,13 @@ test: $(VENV)/.dev ## run the whole test suite with what this machine has; HYPOT
 test-fast: $(VENV)/.dev ## run the tests that need no browser, no cluster and no PostgreSQL
 	@$(BIN)/python -m pytest -n 2 -m "not (cluster or browser or aider)"
 
-check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment checks
+check: $(VENV)/.dev ## style, types, import contracts, templates, static files, migrations, deployment checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djade --check --target-version 6.1 $$(git ls-files 'templates/*.html')
+	$(call biome_check,--error-on-warnings)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	ENGINE_HTTPS=1 ENGINE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(40))') \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
@@ -60,6 +77,7 @@ check: $(VENV)/.dev ## style, types, import contracts, migrations, deployment ch
 fmt: $(VENV)/.dev ## format the code and apply safe lint fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(call biome_check,--write)
 
 schema: $(VENV)/.dev ## write schema/openapi.json and docs/operations.md anew
 	$(BIN)/python manage.py export_openapi_schema --api engine_site.api.api --indent 1 --output schema/openapi.json

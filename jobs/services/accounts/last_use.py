@@ -1,5 +1,6 @@
 """When a token was last used: written at most once a minute, after the answer, and no request depends on it."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -18,6 +19,14 @@ _tried: dict[int, float] = {}  # on the monotonic clock: while the database refu
 _writing = threading.Lock()
 
 
+def in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def note(token_pk: int, at: datetime) -> None:
     if time.monotonic() - _tried.get(token_pk, -EVERY_S) >= EVERY_S:
         _due[token_pk] = at
@@ -25,7 +34,8 @@ def note(token_pk: int, at: datetime) -> None:
 
 def write(**_: object) -> None:
     """A handler of `request_finished`. Of threads that come here at once, one writes: the database may be locked."""
-    if not _due or not _writing.acquire(blocking=False):
+    # A stream ends in an event loop, which must not wait for the database: the next ordinary answer writes it.
+    if not _due or in_event_loop() or not _writing.acquire(blocking=False):
         return
     try:
         while _due:
