@@ -161,7 +161,7 @@ def test_a_retry_policy_is_a_word_or_a_plan(value):
     [
         (5, "", "none, retry_same, escalate_to_<tool>, or an object"),
         ([], "", "none, retry_same, escalate_to_<tool>, or an object"),
-        ("thrice", "", 'is "thrice"; expected none, retry_same or escalate_to_<tool>'),
+        ("thrice", "", 'is "thrice"; expected none, retry_same (two more attempts, then failed) or escalate_to_<tool>'),
         ({}, "", "is empty"),
         ({"rule": []}, "/rule", "did you mean rules?"),
         ({"rules": [{"on": "any"}]}, "/rules/0/on", 'Did you mean ["any"]?'),
