@@ -68,7 +68,9 @@ class Listener:
         """Whether a notification has come since the last call."""
         heard = self._drain()
         if self._subscribed is not None and not self._subscribed.closed:
-            heard = any(True for _ in self._subscribed.notifies(timeout=0)) or self._notified or heard
+            if select.select([self._subscribed], [], [], 0)[0]:
+                self._subscribed.execute("SELECT 1")  # hands what has arrived to the handler
+            heard = heard or self._notified
             self._notified = False
         return heard
 
@@ -86,7 +88,7 @@ class Listener:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
             self._subscribed = connection.connection
-            self._subscribed.add_notify_handler(self._on_notification)  # for those that arrive during a query
+            self._subscribed.add_notify_handler(self._on_notification)
             self._notified = True  # some may have been missed meanwhile
         return self._subscribed
 
