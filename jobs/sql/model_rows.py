@@ -58,7 +58,7 @@ def insert_keyed(instances: Sequence[models.Model], unique: str) -> None:
 
 @cache
 def _insertion(model: type[models.Model], count: int, conflict: str, returning: str) -> str:
-    fields = [str(field.column) for field in model._meta.concrete_fields if not field.primary_key]
+    fields = [f'"{field.column}"' for field in model._meta.concrete_fields if not field.primary_key]
     row = f"({', '.join(['%s'] * len(fields))})"
     text = f"INSERT INTO {model._meta.db_table} ({', '.join(fields)}) VALUES {', '.join([row] * count)}"  # noqa: S608
     return " ".join([text, conflict, f"RETURNING {returning}" if returning else ""])

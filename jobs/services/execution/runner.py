@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import Error as DatabaseFault
+from django.db import InterfaceError, OperationalError
 
 from adapters.errors import AdapterError, MissingSecret
 from adapters.process import Ending, Event, Keeper, KeeperPool, ShimError
@@ -42,6 +42,7 @@ from jobs.sql.model_rows import to_json
 from jobs.states import JobStatus
 
 log = logging.getLogger("engine.runner")
+UNAVAILABLE = (OperationalError, InterfaceError)  # anything else the database says is a defect
 TURN_S = 0.01  # the shortest turn of a busy runner: what comes meanwhile is one batch
 LOOK_INTERVAL_S = 1.0  # for cancelled jobs and watched logs, if no notification comes earlier
 MIN_LOOK_INTERVAL_S = 0.1  # however many notifications come
@@ -89,7 +90,7 @@ class Runner:
             self._wait(timeout_s, claim and self.free > 0)
             self._turn_at, self._busy = time.monotonic(), False
             self._advance(claim)
-        except DatabaseFault as fault:
+        except UNAVAILABLE as fault:
             # No heartbeat has been told to the keepers: they end the tools before the leases run out.
             log.warning("the database is unavailable: %s", fault)
             db.connection().close()
@@ -356,7 +357,7 @@ def _settled(done: list[Active]) -> list[Exception | None]:
     """What came of each. One that meets a defect does not hold the others."""
     try:
         return settle_batch([_ended(active) for active in done])
-    except DatabaseFault:
+    except UNAVAILABLE:
         raise
     except Exception as defect:
         if len(done) == 1:
