@@ -208,9 +208,14 @@ def test_a_notification_that_fails_costs_nobody_anything(monkeypatch: pytest.Mon
 
 def test_a_data_directory_with_a_long_path_has_no_notifications(settings: Settings, tmp_path: Path) -> None:
     settings.ENGINE_DATA_DIR = tmp_path / ("x" * 60) / ("y" * 60)
-    ear = notifier.Listener()
-    assert ear.wait(0.01) is False
-    ear.close()
+    listener = notifier.Listener()
+    try:
+        listener.wait(0)  # on PostgreSQL the first wait subscribes, which counts as a notification
+        notifier.notify()
+        assert listener.socket.getsockname() in ("", b"")
+        assert db.connection().vendor == "postgresql" or listener.wait(0.01) is False
+    finally:
+        listener.close()
 
 
 def test_a_queued_job_whose_attempt_number_is_taken_stops_nobody(tmp_path: Path) -> None:
