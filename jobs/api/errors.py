@@ -11,21 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 
+from jobs.api.problem_codes import CODES
 from jobs.api.responses import PROBLEM
 from jobs.errors import InvalidDocument, Refused
 
 log = logging.getLogger("engine.api")
 SOME_OF = re.compile(r"\^\(\(([a-z_|]+)\)\(,")
-CODES = {
-    400: "bad_request",
-    401: "not_authenticated",
-    403: "not_allowed",
-    404: "not_found",
-    405: "wrong_method",
-    413: "too_large",
-    429: "too_many_requests",
-    500: "defect",
-}
 
 
 def problem(request: HttpRequest, status: int, detail: str, code: str = "", **extra: Any) -> HttpResponse:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Header, Query, Router
+from ninja import Query, Router
 from pydantic import Field
 
 from jobs.access import Actor
@@ -54,9 +54,7 @@ def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
 
 
 @router.get("/stream", auth=READ, operation_id="events_stream", summary="Stream events", response=answers(str, 501))
-def stream(
-    request: HttpRequest, after: EventNumber | None = None, last_event_id: Header[ResumeAt | None] = None
-) -> Any:
+def stream(request: HttpRequest, after: EventNumber | None = None, last_event_id: ResumeAt = None) -> Any:
     """Server-sent events: every change as it happens; resumes after Last-Event-ID, or after the event `after`.
 
     Ends within seconds when the caller may no longer read.

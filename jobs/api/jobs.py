@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from ninja import Header, Query, Router, Schema
+from ninja import HeaderEx, P, Query, Router, Schema
 from ninja.responses import Response
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -26,10 +26,15 @@ from jobs.states import JobStatus, Priority
 
 router = Router(tags=["jobs"])
 MOST_DOCUMENTS = 200
+DOCUMENT = {"$ref": "#/components/schemas/JobDocument"}
 States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
 Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
 Lately = Literal["1h", "24h", "7d", "30d"]
-IdempotencyKey = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
+IdempotencyText = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
+IdempotencyKey = HeaderEx[
+    IdempotencyText | None,
+    P(alias="Idempotency-Key", description="Chosen by the caller; a request with the same key is done only once."),
+]
 
 
 class FilterFields(BaseModel):
@@ -66,18 +71,10 @@ class CheckOut(Schema):
 
 def document_body() -> dict[str, Any]:
     """The body is the job document itself, or a list of them; Engine reads it raw, to tell lines and pointers."""
-    whole = schema.load_schema()
-    example = schema.examples()["aider"]
-    one_job = {
-        "type": "object",
-        "description": str(whole.get("description", "A job document; see schema/jobs.")),
-        "required": whole["required"],
-        "properties": {
-            name: {"type": "string", "minLength": 1} for name in ("job_id", "run_id", "workstream_id", "tool")
-        },
-    }
-    body = {"oneOf": [one_job, {"type": "array", "items": one_job, "minItems": 1, "maxItems": MOST_DOCUMENTS}]}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body, "example": example}}}}
+    several = {"type": "array", "items": DOCUMENT, "minItems": 1, "maxItems": MOST_DOCUMENTS}
+    examples = {name: {"summary": f"A job of {name}", "value": value} for name, value in schema.examples().items()}
+    content = {"schema": {"anyOf": [DOCUMENT, several]}, "examples": examples}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
 @router.post(
@@ -88,7 +85,7 @@ def document_body() -> dict[str, Any]:
     response=answers(JobDetail | list[JobOut], 404, 409, status=201, body=True),
     openapi_extra=document_body(),
 )
-def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: Header[IdempotencyKey | None] = None) -> Any:
+def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Any:
     """Put a job document, or a list of up to 200 that may depend on each other, into the queue: all or none.
 
     With an Idempotency-Key the same request is done once within 24 hours; a repetition gets the first answer's jobs.

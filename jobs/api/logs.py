@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Header, Query, Router, Schema
+from ninja import HeaderEx, P, Query, Router, Schema
 from pydantic import Field, StringConstraints
 
 from adapters.process import Hit, Line
@@ -25,7 +25,11 @@ router = Router(tags=["logs"])
 Number = Annotated[int, Field(ge=0, le=2**31, description="number of the attempt; 0 means the latest")]
 LineNumber = Annotated[int, Field(ge=1, le=2**53)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
-ResumeAt = Annotated[str, StringConstraints(max_length=40)]
+ResumeText = Annotated[str, StringConstraints(max_length=40)]
+ResumeAt = HeaderEx[
+    ResumeText | None,
+    P(alias="Last-Event-ID", description="The id of the last message that arrived; browsers send it."),
+]
 NO_STREAMS = "This server does not hold streams open; ask for the lines again and again."
 
 
@@ -176,7 +180,7 @@ def stream(
     job_id: Key,
     attempt: Number = 0,
     line: Annotated[int, Field(ge=0, le=2**53)] = 0,
-    last_event_id: Header[ResumeAt | None] = None,
+    last_event_id: ResumeAt = None,
 ) -> Any:
     """Server-sent events: `attempt`, `lines` and, last, `end`; from the first line of the first attempt on.
 

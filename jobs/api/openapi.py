@@ -6,7 +6,10 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
+import schema
 from jobs.api.auth import readers_only
+from jobs.api.job_document import components
+from jobs.api.problem_codes import code_table
 from jobs.api.responses import PROBLEM, some_of
 from jobs.api.throttling import Rate
 
@@ -31,6 +34,17 @@ REFUSALS = {
     501: "This server does not hold streams open.",
 }
 RAW = {"jobs_log": "text/plain", "jobs_log_stream": "text/event-stream", "events_stream": "text/event-stream"}
+DESCRIPTION = f"""Submit jobs, watch them, and act on them.
+
+A token is made under Settings, API tokens, and sent with each request:
+
+    curl -H "Authorization: Bearer $ENGINE_TOKEN" --json @job.json $ENGINE_URL/api/v1/jobs
+
+Every refusal is a problem document (RFC 9457), `application/problem+json`. Its `detail` is a sentence for people, its
+`code` is for programs:
+
+{code_table()}
+"""
 SPARSE = "With the parameter `fields`, only the fields named there are present."
 
 
@@ -40,6 +54,8 @@ class EngineAPI(NinjaAPI):
     ) -> OpenAPISchema:
         document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         scopes = {name: scope_of(operation) for name, operation in self.operations().items()}
+        document["paths"] = _first_things_first(document["paths"])
+        document["components"]["schemas"] |= components(schema.load_schema())
         sparse: set[str] = set()
         for path in document["paths"].values():
             for method, operation in path.items():
@@ -66,6 +82,12 @@ class EngineAPI(NinjaAPI):
         }
 
 
+def _first_things_first(paths: dict[str, Any]) -> dict[str, Any]:
+    """Submit, check and look at jobs before what one does to them: the order in which a newcomer reads."""
+    begins = [path for path in paths if path.endswith(("/jobs", "/jobs/check", "/jobs/{job_id}"))]
+    return {path: paths[path] for path in (*begins, *(path for path in paths if path not in begins))}
+
+
 def scope_of(operation: Operation) -> str:
     return str(getattr(operation.auth_callbacks[0], "scope", "")) if operation.auth_callbacks else ""
 
@@ -82,8 +104,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         code = int(status)
         if code >= 400:
             answer["description"] = REFUSALS[code]
-            schema = {"$ref": "#/components/schemas/Problem"}
-            answer["content"] = {PROBLEM: {"schema": schema}}
+            answer["content"] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         elif code < 300:
             names = [name for name in HEADERS if name != "ETag" or method == "get"]
             answer["headers"] = {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
@@ -112,7 +133,7 @@ def new_api() -> EngineAPI:
     return EngineAPI(
         title="Engine",
         version="1",
-        description="Submit jobs, watch them, and act on them. Every refusal is a problem document (RFC 9457).",
+        description=DESCRIPTION,
         urls_namespace="api",
         openapi_extra={"info": {"license": {"name": "MIT", "identifier": "MIT"}}},
         docs_url=None,  # the page is a view of its own, outside the version
