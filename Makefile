@@ -102,8 +102,8 @@ leaks: $(VENV)/.dev ## run a job that prints its secret in many ways, and search
 	$(BIN)/python -m tests.leaks
 
 pins: ## resolve the hashed requirements anew (needs uv)
-	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt
-	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/base.txt
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate requirements/aider.in -o requirements/aider.txt
 
 clean: ## remove the environment and all data of this checkout

@@ -35,6 +35,13 @@ def names(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def data_directory(base: Path, *, in_checkout: bool) -> Path:
+    """Where data lie unless ENGINE_DATA_DIR names a place: `var` of the checkout, or the user's data directory (XDG)."""
+    if in_checkout:
+        return base / "var"
+    return Path(text("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "engine"
+
+
 def sqlite(path: Path) -> dict[str, object]:
     path.parent.mkdir(parents=True, exist_ok=True)
     return sqlite_database(str(path), full_sync=flag("ENGINE_SQLITE_FULL_SYNC", False))

@@ -9,7 +9,13 @@ from whitenoise.compress import Compressor
 from engine_site import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-ENGINE_DATA_DIR = Path(env.text("ENGINE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+_IN_CHECKOUT = (BASE_DIR / "manage.py").is_file()
+_ASSETS = (
+    BASE_DIR if _IN_CHECKOUT else Path(__file__).resolve().parent
+)  # a wheel has templates and static beside this file
+ENGINE_DATA_DIR = Path(
+    env.text("ENGINE_DATA_DIR", str(env.data_directory(BASE_DIR, in_checkout=_IN_CHECKOUT)))
+).resolve()
 DEBUG = env.flag("ENGINE_DEBUG", False)
 SECRET_KEY = env.secret_key(ENGINE_DATA_DIR)
 ALLOWED_HOSTS = env.names("ENGINE_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -51,7 +57,7 @@ ASGI_APPLICATION = "engine_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [_ASSETS / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -119,7 +125,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = ENGINE_DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [_ASSETS / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

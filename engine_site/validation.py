@@ -95,7 +95,7 @@ def interfaces() -> str:
 
 def tables() -> str:
     missing = set(TABLES) - set(connection.introspection.table_names())
-    demand(not missing, f"{', '.join(sorted(missing))} missing; run: python manage.py migrate")
+    demand(not missing, f"{', '.join(sorted(missing))} missing; run: engine manage migrate")
     return f"{connection.vendor}, {len(apps.get_app_config('jobs').models)} models"
 
 
@@ -122,7 +122,7 @@ def store() -> None:
 def migrations() -> None:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    demand(not plan, f"{len(plan)} migrations are missing; run: python manage.py migrate")
+    demand(not plan, f"{len(plan)} migrations are missing; run: engine manage migrate")
 
 
 def dotted_names() -> None:

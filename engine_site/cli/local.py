@@ -49,7 +49,7 @@ class Local:
             Job.objects.exists()
         except (OperationalError, ProgrammingError) as fault:
             raise NoDatabase(
-                f"The database {self.where()} cannot be used ({fault}); run: python manage.py migrate, or set "
+                f"The database {self.where()} cannot be used ({fault}); run: engine manage migrate, or set "
                 "ENGINE_URL to ask a server."
             ) from None
 

@@ -1,4 +1,4 @@
-"""Where the `engine` command starts: Django first, then the commands, then one sentence forevery refusal."""
+"""Where the `engine` command starts: Django first, then the commands, then one sentence for every refusal."""
 
 import sys
 
@@ -10,7 +10,7 @@ from schema.client import EngineError
 
 from engine_site.cli import output  # isort: skip
 from engine_site.cli.app import app  # isort: skip
-from engine_site.cli import credentials, inspection, run_job, seed, servers, jobs  # noqa: F401  # isort: skip  # each registers its commands
+from engine_site.cli import credentials, django_commands, inspection, run_job, seed, servers, jobs  # noqa: F401  # isort: skip  # each registers its commands
 
 __all__ = ["boot", "main"]
 err = output.err

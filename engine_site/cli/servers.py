@@ -38,7 +38,7 @@ def up(
         else:
             out.print(f"\n[bold]Engine is ready:[/] {address}\n")
             if not demonstration.anybody():
-                out.print("No user exists yet. Create one with: python manage.py createsuperuser\n")
+                out.print("No user exists yet. Create one with: engine manage createsuperuser\n")
         out.print("Ctrl-C stops it.")
 
     with _one_sentence():

@@ -2,16 +2,22 @@
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import sysconfig
+import time
+import urllib.request
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.reference import ROOT
 
+DOCUMENT = {"job_id": "job-1", "run_id": "run-1", "workstream_id": "ws-1"}
 pytestmark = pytest.mark.slow
 IMPORTS = """
 from engine.adapters.aider_adapter import AiderAdapter, run_aider_job
@@ -68,13 +74,56 @@ def test_every_import_comes_from_the_wheel(installed: Path, tmp_path: Path) -> N
 
 def test_the_orchestrator_runs_a_job_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     call("git", "init", "--quiet", cwd=tmp_path)
-    document = {
-        "job_id": "job-1",
-        "run_id": "run-1",
-        "workstream_id": "ws-1",
-        "tool": "git",
-        "command": {"exe": "git", "args": ["rev-parse", "--is-inside-work-tree"]},
-    }
+    document = {**DOCUMENT, "tool": "git", "command": {"exe": "git", "args": ["rev-parse", "--is-inside-work-tree"]}}
     (tmp_path / "job.json").write_text(json.dumps(document))
     command = (installed, "-m", "engine.orchestrator", "run-job", "--job-file", "job.json")
     assert call(*command, cwd=tmp_path, ENGINE_DATA_DIR=str(tmp_path / "data")) == "true\n"
+
+
+def test_a_site_from_the_wheel_serves_pages_and_runs_a_job_from_an_empty_directory(
+    installed: Path, tmp_path: Path
+) -> None:
+    engine = installed.with_name("engine")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "ENGINE_EXECUTABLES": "true",
+        "ENGINE_ALLOW_SHELL": "1",
+        "ENGINE_STOP_GRACE_S": "1",
+    }
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **settings}
+    work = tmp_path / "work"
+    work.mkdir()
+    with (tmp_path / "output").open("w+") as output:
+        site = subprocess.Popen(
+            [engine, "up", "--port", str(port)], cwd=work, env=environment, stdout=output, stderr=output
+        )
+        try:
+            page = eventually(lambda: fetch(f"http://127.0.0.1:{port}/login"), site, tmp_path / "output")
+            (style,) = re.findall(r'href="(/static/engine\.[0-9a-f]+\.css)"', page)
+            assert "@layer" in fetch(f"http://127.0.0.1:{port}{style}")
+            job = work / "job.json"
+            job.write_text(json.dumps({**DOCUMENT, "tool": "shell", "command": {"exe": "true", "args": []}}))
+            assert "completed" in call(engine, "submit", job, "--wait", cwd=work, **{**settings, "HOME": str(tmp_path)})
+        finally:
+            site.terminate()
+            assert site.wait(60) == 0
+    assert (tmp_path / "data" / "engine" / "engine.db").is_file()
+    assert list(work.iterdir()) == [job]
+
+
+def fetch(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def eventually(look: Callable[[], str], process: subprocess.Popen[bytes], output: Path) -> str:
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return look()
+        except OSError:
+            assert process.poll() is None and time.monotonic() < deadline, output.read_text()
+            time.sleep(0.1)
