@@ -4,30 +4,23 @@ One process may have several keepers. A keeper that dies takes its attempts with
 disk stops all of them, so a runner spreads its attempts: by repository, and 50 to a keeper (`KeeperPool`).
 """
 
-import json
 import os
-import select
 import signal
-import socket
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from adapters.process import guard_process
+from adapters.process.channel import Channel
+from adapters.process.guard_process import ChildGuard
 from adapters.process.keeper import tree
 from adapters.process.lost import collect_zombie, ending_of_lost
 from adapters.process.silence import PING_INTERVAL_S, Silence
-from adapters.process.spec import MARKER_NAME, Ending, Spec
-from adapters.process.waiting import end, ended, writable
+from adapters.process.spec import Ending, Spec
 
-ENTRY = Path(__file__).with_name("keeper_entry.py")
 MAX_SILENCE_S = 5.0  # of a keeper that was asked for a pong
 KILL_TIMEOUT_S = 3.0  # for the socket to close after SIGKILL; then the keeper hangs in the kernel
 END_TIMEOUT_S = 8.0  # for the guard to end what the keeper left
-# What a bare interpreter needs, and the marker of an outer attempt, so that a run inside a run is swept with it.
-KEEPER_ENV = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", MARKER_NAME)
 
 
 class ShimError(RuntimeError):
@@ -55,9 +48,8 @@ class Event:
 class Keeper:
     """One keeper process with its guard. For one thread at a time; `fileno` is readable when `poll` has something."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket) -> None:
-        self._process, self._control = process, control
-        self._rest, self._unsent = b"", bytearray()
+    def __init__(self, guard: ChildGuard, channel: Channel) -> None:
+        self._guard, self._channel = guard, channel
         self._silence = Silence()
         self._numbers = 0
         self._killed_at: float | None = None
@@ -68,28 +60,15 @@ class Keeper:
     @classmethod
     def spawn(cls) -> "Keeper":
         """Start an idle keeper. It costs 8 MB and no CPU. Raises ShimError."""
-        env = {name: os.environ[name] for name in KEEPER_ENV if name in os.environ}
-        python = getattr(sys, "_base_executable", "") or sys.executable
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = subprocess.Popen(
-                    [python, "-I", "-S", "-X", "utf8", str(ENTRY)],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    env=env,
-                    cwd="/",
-                    start_new_session=True,  # Ctrl-C in a terminal is for the worker, which knows what to do
-                )
-            except OSError as error:
-                ours.close()
-                raise ShimError(f"No keeper could be started: {error}.") from error
-        ours.setblocking(False)
-        return cls(process, ours)
+        try:
+            guard, control = guard_process.start()
+        except OSError as error:
+            raise ShimError(f"No keeper could be started: {error}.") from error
+        return cls(guard, Channel(control))
 
     def fileno(self) -> int:
         """-1 once the keeper is gone."""
-        return -1 if self.gone else self._control.fileno()
+        return -1 if self.gone else self._channel.fileno()
 
     def start(self, spec: Spec) -> Running:
         """Hand over an attempt; returns at once. Raises ShimError if the keeper is gone, with nothing started."""
@@ -120,7 +99,8 @@ class Keeper:
 
         Call it every second or two while attempts run: the silence counts from call to call.
         """
-        events = [event for line in self._receive() if (event := self._understand(json.loads(line)))]
+        events = [event for message in self._channel.receive() if (event := self._understand(message))]
+        self.gone = self.gone or self._channel.ended
         self._watch_silence()
         return events
 
@@ -147,43 +127,12 @@ class Keeper:
         elif self._silence.ask():
             self._send({"op": "heartbeat"})
 
-    def _receive(self) -> list[bytes]:
-        self._flush()
-        while not self.gone:
-            try:
-                piece = self._control.recv(1 << 16)
-            except BlockingIOError:
-                break
-            except OSError:
-                piece = b""
-            self.gone = not piece
-            self._rest += piece
-        *lines, self._rest = self._rest.split(b"\n")
-        return lines
-
     def _send(self, order: dict[str, Any]) -> bool:
-        """Queue an order and send what the socket takes; the rest follows with the next call."""
-        self._unsent += json.dumps(order).encode() + b"\n"
-        return self._flush()
-
-    def _flush(self) -> bool:
-        """False if the keeper is gone."""
-        while self._unsent and not self.gone:
-            try:
-                del self._unsent[: self._control.send(self._unsent[: 1 << 18])]
-            except BlockingIOError:
-                break
-            except OSError:
-                return False  # `gone` follows when what it sent before is read
-        return not self.gone
+        return not self.gone and self._channel.send(order)
 
     def flush(self, timeout_s: float) -> bool:
         """Send all queued orders; False if the keeper did not take them in time."""
-        until = time.monotonic() + timeout_s
-        while self._flush() and self._unsent:
-            if not writable(self._control.fileno(), max(0.0, until - time.monotonic())):
-                return False
-        return not self._unsent
+        return self._channel.flush(timeout_s)
 
     def wait(self, seconds: float) -> list[Event]:
         """Events, as soon as there are any; an empty list after `seconds`, or when the keeper is gone."""
@@ -193,9 +142,7 @@ class Keeper:
             left = until - time.monotonic()
             if events or self.gone or left <= 0:
                 return events
-            poll = select.poll()
-            poll.register(self._control.fileno(), select.POLLIN | (select.POLLOUT if self._unsent else 0))
-            poll.poll(min(left, PING_INTERVAL_S) * 1000)
+            self._channel.wait(min(left, PING_INTERVAL_S))
 
     def wait_until_ready(self, seconds: float = END_TIMEOUT_S) -> bool:
         until = time.monotonic() + seconds
@@ -211,13 +158,13 @@ class Keeper:
 
     @property
     def guard_pid(self) -> int:
-        return self._process.pid
+        return self._guard.pid
 
     def kill(self) -> None:
         """SIGKILL to the keeper; its guard then ends what it held. Returns without waiting."""
         self._killed_at = self._killed_at or time.monotonic()
         if not self.identities:
-            self._process.kill()
+            self._guard.kill()
         elif not tree.HAS_PROC:
             os.kill(self.identities["shim_pid"], signal.SIGKILL)
         else:
@@ -228,12 +175,12 @@ class Keeper:
 
         Their endings are the recorded ones, or `lifeline`. Takes `timeout_s` and the time of a sweep at most.
         """
-        ended(self._process, timeout_s if self.gone else 0.0)
+        self._guard.ended(timeout_s if self.gone else 0.0)
         self.kill()
-        ended(self._process, timeout_s)  # the guard ends when nothing is left below it
-        code = end(self._process)
+        self._guard.ended(timeout_s)  # the guard ends when nothing is left below it
+        code = self._guard.end()
         self.gone = True
-        self._control.close()
+        self._channel.close()
         lost = list(self.running.values())
         self.running.clear()
         self._wait_for_death()
@@ -251,19 +198,19 @@ class Keeper:
 
     def close(self, timeout_s: float = END_TIMEOUT_S) -> None:
         """End whatever still runs, in bounded time, and the keeper."""
-        if self._control.fileno() >= 0 and not self.gone:
+        if self._channel.fileno() >= 0 and not self.gone:
             if self.running:
-                self._control.shutdown(socket.SHUT_WR)
+                self._channel.hang_up()
                 until = time.monotonic() + timeout_s
                 while not self.gone and time.monotonic() < until:
                     self.wait(until - time.monotonic())
             else:
-                self._control.close()
+                self._channel.close()
                 self.gone = True
         self.reap(timeout_s)
 
     def forget(self) -> None:
         """For a forked child: its copy of the socket must not keep the keeper waiting for a dead runner."""
-        self._control.close()
+        self._channel.close()
         self.gone = True
-        self._process.returncode = 0  # not ours to wait for
+        self._guard.forget()

@@ -15,9 +15,10 @@ from adapters.process.sweep import processes_of
 from jobs import db
 from jobs.errors import LostLease
 from jobs.models import ErrorGroup, Event, Job, LogChunk, StepAttempt
-from jobs.services.execution import runner
+from jobs.services.execution import endings, leases, runner
 from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.execution.execute import execute
+from jobs.services.execution.runner_state import RunnerState
 from jobs.services.operations import job_actions
 from jobs.services.submission.submit import submit
 from jobs.states import AttemptStatus, JobStatus
@@ -163,14 +164,14 @@ def test_a_database_that_is_away_for_a_while_costs_the_job_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away_until = time.monotonic() + 1.5
-    real = runner.Runner._extend_leases
+    real = leases.extend
 
-    def extend(self: runner.Runner) -> None:
+    def extend(state: RunnerState) -> None:
         if time.monotonic() < away_until:
             raise OperationalError("the database is away")
-        real(self)
+        real(state)
 
-    monkeypatch.setattr(runner.Runner, "_extend_leases", extend)
+    monkeypatch.setattr(leases, "extend", extend)
     job, attempt = run(document(tmp_path, ["-c", "import time; time.sleep(1); print('done')"]))
     assert (job.status, attempt.log_bytes) == ("completed", 5)
 
@@ -180,15 +181,15 @@ def test_a_database_that_stays_away_stops_the_tool_before_anybody_may_claim_it(
 ) -> None:
     settings.ENGINE_WATCHDOG_S = 1.0
 
-    real, calls = runner.Runner._extend_leases, list[int]()
+    real, calls = leases.extend, list[int]()
 
-    def extend(self: runner.Runner) -> None:
+    def extend(state: RunnerState) -> None:
         calls.append(1)
         if len(calls) > 1:  # the first one is before the start
             raise OperationalError("the database is away")
-        real(self)
+        real(state)
 
-    monkeypatch.setattr(runner.Runner, "_extend_leases", extend)
+    monkeypatch.setattr(leases, "extend", extend)
     began = time.monotonic()
     job, attempt = run(document(tmp_path, SLEEPER))
     assert time.monotonic() - began < 10
@@ -197,7 +198,7 @@ def test_a_database_that_stays_away_stops_the_tool_before_anybody_may_claim_it(
 
 def test_a_success_is_settled_when_the_database_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    real = runner.settle_batch
+    real = endings.settle_batch
 
     def settle(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)
@@ -205,7 +206,7 @@ def test_a_success_is_settled_when_the_database_comes_back(tmp_path: Path, monke
             raise OperationalError("the database is away")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(runner, "settle_batch", settle)
+    monkeypatch.setattr(endings, "settle_batch", settle)
     job, _ = run(document(tmp_path, ["-c", "pass"]))
     assert job.status == "completed" and len(calls) == 3
 
@@ -285,7 +286,7 @@ def test_a_defect_in_our_own_code_closes_the_attempt(tmp_path: Path, monkeypatch
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(runner.attempts, "judge", broken)
+    monkeypatch.setattr(endings.attempts, "judge", broken)
     job, attempt = run(document(tmp_path, ["-c", "pass"]))
     assert (job.status, attempt.reason) == ("retrying", "infra")
     assert processes_of(attempt.marker) == []

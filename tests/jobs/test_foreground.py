@@ -10,7 +10,7 @@ from django.utils import timezone
 from jobs.models import Job, LogChunk, StepAttempt
 from jobs.services import foreground
 from jobs.services.core.private_queue import private_queue, private_queue_prefix
-from jobs.services.execution import log_shipping, runner
+from jobs.services.execution import endings, log_shipping, runner
 from jobs.services.execution.execute import execute
 from jobs.services.operations import job_actions
 from jobs.services.submission.submit import submit
@@ -64,7 +64,7 @@ def test_a_log_that_cannot_be_copied_costs_the_job_nothing(tmp_path: Path, monke
 def test_the_copy_of_a_log_is_whole_although_the_database_was_away_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = runner.settle_batch, list[int]()
+    real, calls = endings.settle_batch, list[int]()
 
     def away(endings: Any) -> Any:
         calls.append(1)
@@ -72,7 +72,7 @@ def test_the_copy_of_a_log_is_whole_although_the_database_was_away_at_the_end(
             raise OperationalError("away")
         return real(endings)
 
-    monkeypatch.setattr(runner, "settle_batch", away)
+    monkeypatch.setattr(endings, "settle_batch", away)
     submit(document(tmp_path, ["-c", "print('hi')"]))
     execute(claim())
     assert Job.objects.get().status == "completed"

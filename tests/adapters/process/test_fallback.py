@@ -31,7 +31,7 @@ def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     def spawn(change: str) -> Keeper:
         entry = tmp_path / "entry.py"
         entry.write_text(ENTRY.format(path=str(Path(tree.__file__).parents[1]), change=change))
-        monkeypatch.setattr("adapters.process.client.ENTRY", entry)
+        monkeypatch.setattr("adapters.process.guard_process.ENTRY", entry)
         keepers.append(Keeper.spawn())
         return keepers[-1]
 

@@ -269,7 +269,7 @@ def test_a_forked_child_does_not_keep_the_keeper_of_its_parent(bench: Bench) -> 
         time.sleep(60)
         os._exit(0)
     try:
-        keeper._control.close()  # as if this process had ended
+        keeper._channel.close()  # as if this process had ended
         wait_for(lambda: gone([pid]))
         assert run.ending is None
         keeper.gone = True

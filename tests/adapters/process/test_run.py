@@ -201,7 +201,7 @@ def test_orders_that_make_no_sense_change_nothing(bench: Bench) -> None:
         {},
     )
     for order in nonsense:
-        assert shim._keeper._send(order)
+        assert shim._keeper._channel.send(order)
     assert shim.wait(0.2) is None
     assert shim.cancel(0.0)
     ending = shim.wait(5)

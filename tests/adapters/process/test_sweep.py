@@ -11,7 +11,7 @@ from adapters.process import MARKER_NAME, alive, kill_tree, own_identity, proces
 from adapters.process.keeper import tree
 from tests.adapters.process.conftest import PYTHON, wait_for
 
-MARKER = "0123456789abcdef-this-test"
+MARKER = f"0123456789abcdef-{os.getpid()}"  # two runs of the suite on one host must not find each other's
 
 
 @pytest.fixture
