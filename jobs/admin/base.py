@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import Model
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from jobs.errors import Refused
 from jobs.services.core import events
+from jobs.services.maintenance import deletion
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -44,11 +47,24 @@ def page_of(name: str, /, **places: Any) -> str:
         return reverse("admin:index")
 
 
+class Bounded(Paginator):
+    """Pages of the newest rows: what lies further back is found by search and filters, and never counted."""
+
+    MOST_ROWS = 5_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Model] = self.object_list  # type: ignore[assignment]  # a list of the admin site is one
+        return rows.values_list("pk")[: self.MOST_ROWS].count()
+
+
 class Audited(ModelAdmin):
     """Every change by hand becomes an event that says what was and what is."""
 
     list_per_page = 50
+    list_max_show_all = 200
     show_full_result_count = False  # a count of a large table takes seconds
+    paginator = Bounded
 
     def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
         before = {name: form.initial.get(name) for name in form.changed_data} if change else {}
@@ -80,14 +96,88 @@ class Kept(Audited):
         return bool(request.user.is_superuser) and super().has_delete_permission(request, obj)
 
 
-class ReadOnly(Kept):
-    """History: to read, never to change."""
+class Operated(Kept):
+    """Rows of Engine's work: who may operate sees them all, and repairs them with actions and in the fields named."""
+
+    CORRECTED = False  # whether the form has fields to edit
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """What `permissions=["operate"]` of an action asks."""
+        return bool(request.user.has_perm("jobs.operate_job"))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_operate_permission(request) or bool(super().has_module_permission(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request) or bool(super().has_view_permission(request, obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.CORRECTED and self.has_operate_permission(request)
+
+
+class Corrected(Operated):
+    """Its fields are saved by one service function, which sets the changed columns alone and writes the event."""
+
+    CORRECTED = True
+
+    def correct(self, obj: Any, changes: dict[str, Any], by: str) -> object:
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        if changes:
+            self.correct(obj, changes, request.user.get_username())
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Refused as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class DeletedWhole(Corrected):
+    """A superuser deletes it with everything that belongs to it, and sees the count before."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        rows = list(objs)
+        totals, protected = [deletion.preview(row) for row in rows], []
+        for row in rows:
+            try:
+                deletion.require_deletable(row)
+            except Refused as refusal:
+                protected.append(refusal.message)
+        counts = {
+            "jobs": sum(total.jobs for total in totals),
+            "attempts": sum(total.attempts for total in totals),
+            "bytes of logs": sum(total.log_bytes for total in totals),
+        }
+        return [str(row) for row in rows], counts, set(), protected
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Without Django's transaction around all of it: a run of thousands would hold every other writer up."""
+        return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]  # not in the stubs
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        deletion.delete(obj, by=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for obj in queryset:
+            self.delete_model(request, obj)
+
+
+class Unchanged(Kept):
+    """To read, never to change."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ReadOnly(Unchanged, Operated):
+    """History, for operators too."""
 
 
 def each(model_admin: Any, request: HttpRequest, rows: Iterable[Any], do: Callable[[Any], object], done: str) -> None:

@@ -5,24 +5,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.access import Actor
-from jobs.admin.base import Kept, each, list_link, page_of
+from jobs.admin.base import Operated, each, list_link, page_of
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
 from jobs.services.operations import controls
 from jobs.services.reading.worker_status import nodes_with_running, state_of
 
 
-class Operated(Kept):
-    """The rows are changed by actions, so that each change is checked, recorded and rung for."""
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("jobs.operate_job")
+class Control(Operated):
+    """The rows are changed by actions, so that each change is checked and recorded, and wakes the workers."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: object = None) -> list[str]:
         return [field.name for field in self.model._meta.fields]
 
 
 @admin.register(QueueControl)
-class QueueAdmin(Operated):
+class QueueAdmin(Control):
     list_display = ("name", "paused", "paused_reason", "limit", "jobs_link")
     list_filter = ("paused",)
     search_fields = ("name",)
@@ -52,7 +49,7 @@ class QueueAdmin(Operated):
 
 
 @admin.register(ToolControl)
-class ToolAdmin(Operated):
+class ToolAdmin(Control):
     list_display = ("name", "paused", "limit", "circuit", "failures", "retry_at", "last_failure", "jobs_link")
     list_filter = ("paused", "circuit")
     search_fields = ("name", "last_failure")
@@ -87,7 +84,7 @@ class ToolAdmin(Operated):
 
 
 @admin.register(Node)
-class NodeAdmin(Operated):
+class NodeAdmin(Control):
     list_display = (
         "name",
         "state",

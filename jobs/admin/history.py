@@ -5,16 +5,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.access import Actor
-from jobs.admin.base import ReadOnly, page_of, row_link
+from jobs.admin.base import ReadOnly, Unchanged, page_of, row_link
 from jobs.models import Dependency, Event, IdempotentRequest, LogChunk
 
 
 @admin.register(Event)
 class EventAdmin(ReadOnly):
-    list_display = ("id", "timestamp", "event_type", "actor", "via", "address", "job_link", "run_link", "ws_id")
-    list_filter = ("event_type", "via", "timestamp")
+    list_display = ("timestamp", "event_type", "actor", "via", "job_link", "run_link")
+    list_display_links = ("timestamp", "event_type")
+    list_filter = ("timestamp",)  # a filter by a column's values would read the whole table for them
     search_fields = ("event_type", "actor", "run__run_id", "ws_id", "job__job_id")
-    date_hierarchy = "timestamp"
     list_select_related = ("job", "run")
     exclude = ("job", "run")
     readonly_fields = ("job_link", "run_link")
@@ -79,7 +79,7 @@ class DependencyAdmin(ReadOnly):
 
 
 @admin.register(IdempotentRequest)
-class IdempotentRequestAdmin(ReadOnly):
+class IdempotentRequestAdmin(Unchanged):
     list_display = ("key", "user", "status", "created_at")
     list_filter = ("created_at",)
     search_fields = ("key", "user__username")

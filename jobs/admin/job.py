@@ -10,10 +10,11 @@ from django.http import HttpRequest
 
 from adapters import registry
 from jobs.access import Actor
-from jobs.admin.base import Kept, ReadOnly, TabularInline, each, list_link, page_of, row_link
+from jobs.admin.base import DeletedWhole, Operated, TabularInline, each, list_link, page_of, row_link
+from jobs.admin.filters import NodeFilter, QueueFilter, ReasonFilter, ToolFilter
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.services.maintenance import rescue
-from jobs.services.operations import job_actions
+from jobs.services.operations import corrections, job_actions
 from jobs.services.reading.redaction import shown_document
 
 
@@ -37,26 +38,21 @@ class DependencyInline(TabularInline):
 
 
 @admin.register(Job)
-class JobAdmin(Kept):
+class JobAdmin(DeletedWhole):
     list_display = (
         "job_id",
         "status",
         "reason",
         "tool",
-        "priority",
-        "queue",
         "run_link",
-        "workstream_link",
         "submitted_by",
         "created_at",
         "attempts_link",
     )
-    list_filter = ("status", "tool", "priority", "queue", "reason", "on_hold", "created_at")
+    list_filter = ("status", ToolFilter, "priority", QueueFilter, ReasonFilter, "on_hold", "created_at")
     search_fields = ("job_id", "title", "run__run_id", "workstream__ws_id", "submitted_by")
-    date_hierarchy = "created_at"
     list_select_related = ("workstream", "run")
-    # What may be mended by hand; everything else is the state machine's.
-    EDITABLE = ("title", "priority", "queue", "concurrency_key", "concurrency_limit", "expires_at", "submitted_by")
+    EDITABLE = corrections.OF_JOB  # everything else is the state machine's
     inlines = (DependencyInline,)
     action_form = ToolForm
     actions = ("cancel", "retry", "escalate", "hold", "release", "close")
@@ -77,6 +73,9 @@ class JobAdmin(Kept):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         return [name for name in self.get_fields(request, obj) if name not in self.EDITABLE]
+
+    def correct(self, obj: Job, changes: dict[str, Any], by: str) -> object:
+        return corrections.correct_job(obj, changes, by=by)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Job]":
         seen = Actor(request.user).jobs()  # type: ignore[arg-type]
@@ -140,7 +139,7 @@ class JobAdmin(Kept):
 
 
 @admin.register(StepAttempt)
-class StepAttemptAdmin(ReadOnly):
+class StepAttemptAdmin(Operated):
     list_display = (
         "id",
         "job_link",
@@ -148,16 +147,12 @@ class StepAttemptAdmin(ReadOnly):
         "step_name",
         "status",
         "reason",
-        "cause",
         "node",
         "started_at",
-        "completed_at",
         "exit_code",
-        "error_link",
     )
-    list_filter = ("status", "step_name", "reason", "node", "started_at")
+    list_filter = ("status", ToolFilter.of("step_name"), ReasonFilter, NodeFilter, "started_at")
     search_fields = ("job__job_id", "run__run_id", "ws_id", "marker")
-    date_hierarchy = "started_at"
     list_select_related = ("job", "error")
     exclude = ("job", "run", "error", "escalated_from")
     readonly_fields = ("job_link", "error_link")
@@ -177,7 +172,7 @@ class StepAttemptAdmin(ReadOnly):
     def error_link(self, attempt: StepAttempt) -> str:
         return row_link(attempt.error, attempt.error.signature[:8] if attempt.error else "")
 
-    @admin.action(description="Mark as lost (only after the lease has ended)")
+    @admin.action(description="Mark as lost (only after the lease has ended)", permissions=["operate"])
     def mark_lost(self, request: HttpRequest, rows: "QuerySet[StepAttempt]") -> None:
         actor = Actor(request.user)  # type: ignore[arg-type]
 
@@ -187,6 +182,8 @@ class StepAttemptAdmin(ReadOnly):
 
         each(self, request, rows.select_related("job__workstream"), do, "marked as lost")
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # The list needs it for the action; the form of a row stays without a field to edit.
-        return obj is None and bool(request.user.has_perm("jobs.operate_job"))
+    def get_readonly_fields(self, request: HttpRequest, obj: StepAttempt | None = None) -> list[str]:
+        return [field.name for field in StepAttempt._meta.fields] + ["job_link", "error_link"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # an attempt goes with its job

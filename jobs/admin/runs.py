@@ -1,21 +1,23 @@
 """Runs, workstreams and kinds of errors."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from jobs.access import Actor
-from jobs.admin.base import Kept, each, list_link, page_of, row_link
+from jobs.admin.base import DeletedWhole, Operated, each, list_link, page_of, row_link
+from jobs.admin.filters import ToolFilter
 from jobs.models import ErrorGroup, Job, Run, StepAttempt, Workstream
-from jobs.services.operations import controls
+from jobs.services.operations import controls, corrections
 
 
 @admin.register(Run)
-class RunAdmin(Kept):
+class RunAdmin(DeletedWhole):
     list_display = ("run_id", "status", "title", "created_at", "completed_at", "jobs_link")
     list_filter = ("status", "created_at")
     search_fields = ("run_id", "title")
-    date_hierarchy = "created_at"
     fields = (
         "run_id",
         "title",
@@ -29,6 +31,9 @@ class RunAdmin(Kept):
     )
     readonly_fields = ("run_id", "status", "created_at", "started_at", "completed_at", "updated_at", "jobs_link")
 
+    def correct(self, obj: Run, changes: dict[str, Any], by: str) -> object:
+        return corrections.correct_run(obj, changes, by=by)
+
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return Actor(request.user).runs()  # type: ignore[arg-type]
 
@@ -41,7 +46,7 @@ class RunAdmin(Kept):
 
 
 @admin.register(Workstream)
-class WorkstreamAdmin(Kept):
+class WorkstreamAdmin(DeletedWhole):
     list_display = ("ws_id", "run_link", "status", "locked", "locked_reason", "created_at", "jobs_link")
     list_filter = ("status", "locked", "created_at")
     search_fields = ("ws_id", "run__run_id", "title")
@@ -71,6 +76,9 @@ class WorkstreamAdmin(Kept):
     )
     actions = ("lock", "unlock")
 
+    def correct(self, obj: Workstream, changes: dict[str, Any], by: str) -> object:
+        return corrections.correct_workstream(obj, changes, by=by)
+
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Workstream]":
         return Actor(request.user).workstreams().select_related("run")  # type: ignore[arg-type]
 
@@ -95,16 +103,12 @@ class WorkstreamAdmin(Kept):
         by = request.user.get_username()
         each(self, request, rows, lambda row: controls.unlock_workstream(row, by=by), "unlocked")
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("jobs.operate_job")
-
 
 @admin.register(ErrorGroup)
-class ErrorGroupAdmin(Kept):
-    list_display = ("short", "tool", "category", "state", "count", "first_seen_at", "last_seen_at", "attempts_link")
-    list_filter = ("state", "tool", "category", "last_seen_at")
+class ErrorGroupAdmin(Operated):
+    list_display = ("short", "tool", "category", "state", "count", "last_seen_at", "attempts_link")
+    list_filter = ("state", ToolFilter, "last_seen_at")
     search_fields = ("signature", "message", "pattern")
-    date_hierarchy = "last_seen_at"
     readonly_fields = ("attempts_link", "run_link")
     exclude = ("run",)
     actions = ("resolve", "mute", "reopen")
@@ -144,6 +148,3 @@ class ErrorGroupAdmin(Kept):
     def reopen(self, request: HttpRequest, rows: "QuerySet[ErrorGroup]") -> None:
         by = request.user.get_username()
         each(self, request, rows, lambda kind: controls.reopen_error(kind, by=by), "reopened")
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("jobs.operate_job")

@@ -8,7 +8,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from jobs.admin.base import Audited, ReadOnly, list_link
+from jobs.admin.base import Audited, Unchanged, list_link
 from jobs.models import ApiToken, Job
 
 admin.site.unregister(User)
@@ -68,7 +68,7 @@ class RoleAdmin(Audited, GroupAdmin):
 
 
 @admin.register(LogEntry)
-class LogEntryAdmin(ReadOnly):
+class LogEntryAdmin(Unchanged):
     list_display = ("action_time", "user", "content_type", "object_repr", "action_flag", "change_message")
     list_filter = ("action_flag", "content_type", "action_time")
     search_fields = ("object_repr", "change_message", "user__username")

@@ -111,7 +111,7 @@ def test_each_verb_is_an_action(root: Client, action: str, before: str, after: s
     assert job.status == after
 
 
-def test_a_job_is_mended_by_hand_without_its_status_and_leaves_a_trace(root: Client) -> None:
+def test_a_job_is_corrected_by_hand_without_its_status_and_leaves_a_trace(root: Client) -> None:
     job = make_job(JobStatus.QUEUED, title="Old")
     page = root.get(address(Job, "change", job.pk))
     values = {
@@ -123,7 +123,7 @@ def test_a_job_is_mended_by_hand_without_its_status_and_leaves_a_trace(root: Cli
     root.post(address(Job, "change", job.pk), {**values, **inline, "title": "New", "status": "completed"})
     job.refresh_from_db()
     assert (job.title, job.status) == ("New", "queued")
-    payload = Event.objects.get(event_type="admin.changed").payload_json
+    payload = Event.objects.get(event_type="job.corrected").payload_json
     assert (payload["before"], payload["after"]) == ({"title": "Old"}, {"title": "New"})
 
 

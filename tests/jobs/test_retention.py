@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from jobs.models import Dependency, Event, Job, LogChunk, Run, StepAttempt
 from jobs.services.core import events
-from jobs.services.maintenance import retention
+from jobs.services.maintenance import removal, retention
 from jobs.services.maintenance.retention import prune
 from jobs.services.operations import job_actions
 from jobs.states import JobStatus
@@ -75,13 +75,13 @@ def test_at_most_so_many_go_at_once(data_dir: Path) -> None:
 
 def test_a_job_that_is_retried_while_it_is_about_to_be_removed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     job = old_job()
-    removed = retention._remove_directory
+    removed = removal._remove_directory
 
     def retry_first(attempt: StepAttempt) -> None:
         job_actions.retry(job, by="mara")
         removed(attempt)
 
-    monkeypatch.setattr(retention, "_remove_directory", retry_first)
+    monkeypatch.setattr(removal, "_remove_directory", retry_first)
     done = retention.prune(90)
     assert Job.objects.get().status == "queued"
     assert done.jobs == 0
