@@ -157,7 +157,8 @@ class ToolAdapter:
 
     def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict:
         told = self.tell(job, evidence)
-        stopped = rules.engine_ended(ending)
+        at_work = told.said in (Said.NOTHING, Said.UNFINISHED)
+        stopped = rules.engine_ended(ending, told.doing if at_work else "")
         verdict = stopped or self.judge_told(job, ending, evidence, told)
         taken = _taken_for_success(job, ending)
         if taken and not stopped:

@@ -104,6 +104,7 @@ def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec
         idle_timeout_s=idle or None,
         grace_s=metadata.get("grace_seconds", GRACE_S),
         secrets=list(command.secrets),
+        umask=ctx.umask,
         copy_to=places.log_file,
         copy_roots=[str(place) for place in (places.repo_root, *(ctx.allowed_roots or ()))],
         max_log_bytes=int(metadata.get("max_log_bytes") or DEFAULT_LOG_BYTES),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from adapters import umask
 from adapters.evidence import Evidence
 from adapters.paths import Paths
 from adapters.process.spec import Ending
@@ -52,6 +53,7 @@ class Context:
     allowed_env: tuple[str, ...] = ()
     paths: Paths | None = None  # the job's, if the caller has resolved and checked them already
     tree_is_shared: bool = False
+    umask: int = field(default_factory=umask.current)  # of the tool and of the job's log file
 
 
 @dataclass(frozen=True)

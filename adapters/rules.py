@@ -16,14 +16,16 @@ from adapters.text import cut as cut
 from adapters.verdict import Reason, Verdict
 
 ENDED_BY = {
-    "timeout": (Reason.TIMEOUT, "Stopped after {time}: the job's time limit"),
-    "idle": (Reason.STALLED, "Stopped after {time}: no output for too long"),
-    "cancel": (Reason.CANCELLED, "Cancelled after {time}"),
+    "timeout": (Reason.TIMEOUT, "Stopped after {time}: {error}{doing}"),
+    "idle": (Reason.STALLED, "Stopped after {time}: {error}{doing}"),
+    "cancel": (Reason.CANCELLED, "Cancelled after {time}{doing}"),
     "spawn_error": (Reason.INFRA, "Could not be started: {error}"),
     "log_error": (Reason.INFRA, "Stopped because its log could not be written: {error}"),
     "lifeline": (Reason.LOST, "Stopped because its worker went away"),
     "deadman": (Reason.LOST, "Stopped because its worker stopped answering"),
 }
+
+LIMITS = ("timeout", "idle")
 
 # The first match counts: a quota error often comes as 429, a context error as 400.
 TEXTS: tuple[tuple[Reason, str], ...] = (
@@ -123,17 +125,20 @@ ISO = re.compile(
 )
 
 
-def engine_ended(ending: Ending) -> Verdict | None:
-    """How the engine itself ended the attempt always wins over any exit code."""
+def engine_ended(ending: Ending, doing: str = "") -> Verdict | None:
+    """How the engine itself ended the attempt always wins over any exit code; `doing` is what the tool was at."""
     if ending.ended_by not in ENDED_BY:
         return None
     reason, sentence = ENDED_BY[ending.ended_by]
     took = f"{ending.duration_s:.0f} s" if ending.duration_s >= 10 else f"{ending.duration_s:.1f} s"
-    summary = sentence.format(time=took, error=ending.error or "no reason given")
-    details = {}
+    error = ending.error or "no reason given"
+    if ending.ended_by in LIMITS:  # the keeper's sentence names the limit
+        error = error[0].lower() + error[1:].rstrip(".")
+    summary = sentence.format(time=took, error=error, doing=f"; it was {doing}" if doing else "")
+    details: dict[str, Any] = {"doing": doing} if doing else {}
     if ending.ended_by == "log_error" and "(paths.log_file)" in ending.error and "make room" not in ending.error:
         # The place that the job named cannot be written, whoever tries.
-        details = {"permanent": True, "blames": "job"}
+        details |= {"permanent": True, "blames": "job"}
     return Verdict(reason, cut(summary), f"engine:{ending.ended_by}", details=details)
 
 

@@ -1,11 +1,14 @@
 """Readers of environment variables that fail with a sentence."""
 
 import os
+import re
+import stat
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from adapters import umask
 from jobs.sqlite import database as sqlite_database
 
 
@@ -42,8 +45,32 @@ def data_directory(base: Path, *, in_checkout: bool) -> Path:
     return Path(text("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "engine"
 
 
+def mask(name: str) -> int:
+    """A file mode creation mask in octal digits; without one, that of the server."""
+    value = text(name)
+    if not value:
+        return umask.current()
+    if not re.fullmatch(r"0?o?[0-7]{1,3}", value):
+        raise ImproperlyConfigured(f"{name} is {value!r}; use octal digits, such as 022.")
+    return int(value.replace("o", ""), 8)
+
+
+def private_directory(path: Path) -> Path:
+    """`path`, made if it is missing, and closed to every user but its owner: it holds the database and the keys."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    if found.st_mode & stat.S_ISVTX:
+        raise ImproperlyConfigured(f"ENGINE_DATA_DIR is {path}, which all users share; name a directory of its own.")
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+        path.chmod(0o700)
+    return path
+
+
 def sqlite(path: Path) -> dict[str, object]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The database at `path`. Its file is made here, readable by its owner alone: SQLite would follow the umask."""
+    if str(path) != ":memory:":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
     return sqlite_database(str(path), full_sync=flag("ENGINE_SQLITE_FULL_SYNC", False))
 
 

@@ -128,6 +128,7 @@ def _jobs(
             priority=priority,
             claim_order=claim_order(priority, created),
             repo_key="/srv/sample",
+            tree_key="/srv/sample",
             fence=1,
             attempts_made=1,
             submitted_by=chance.choice(PEOPLE),

@@ -13,9 +13,8 @@ _IN_CHECKOUT = (BASE_DIR / "manage.py").is_file()
 _ASSETS = (
     BASE_DIR if _IN_CHECKOUT else Path(__file__).resolve().parent
 )  # a wheel has templates and static beside this file
-ENGINE_DATA_DIR = Path(
-    env.text("ENGINE_DATA_DIR", str(env.data_directory(BASE_DIR, in_checkout=_IN_CHECKOUT)))
-).resolve()
+_DATA_DIR = env.text("ENGINE_DATA_DIR", str(env.data_directory(BASE_DIR, in_checkout=_IN_CHECKOUT)))
+ENGINE_DATA_DIR = env.private_directory(Path(_DATA_DIR).resolve())
 DEBUG = env.flag("ENGINE_DEBUG", False)
 SECRET_KEY = env.secret_key(ENGINE_DATA_DIR)
 ALLOWED_HOSTS = env.names("ENGINE_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -169,6 +168,8 @@ ENGINE_LEASE_S = env.number("ENGINE_LEASE_S", 28, 0.3)
 ENGINE_TIMEOUT_S = env.number("ENGINE_TIMEOUT_S", 3600)
 ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", 10)
 ENGINE_RUN_AS = env.text("ENGINE_RUN_AS")
+# For the files that tools and jobs make. Engine's own lie in a directory that only its user may open.
+ENGINE_UMASK = env.mask("ENGINE_UMASK")
 ENGINE_RLIMITS = {
     name.strip(): int(value) for name, _, value in (pair.partition("=") for pair in env.names("ENGINE_RLIMITS"))
 }

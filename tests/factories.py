@@ -64,6 +64,7 @@ def make_job(status: str = JobStatus.QUEUED, **fields: Any) -> Job:
         "created_at": at,
         "updated_at": at,
         "repo_key": "",
+        "tree_key": fields.get("repo_key", ""),
     }
     return Job.objects.create(status=status, **(defaults | fields))
 

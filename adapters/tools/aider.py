@@ -152,6 +152,10 @@ class AiderAdapter(AgentAdapter):
             reading.said, reading.quotes = Said.EMPTY, (rules.cut(reading.empty),)
         elif not evidence.tail().strip():
             self.without_events(job, evidence, reading)
+        if reading.error:
+            reading.doing = rules.waiting_for(reading.error)
+        elif aider_log.unanswered(evidence.file(OWN_FILES["--analytics-log"])):
+            reading.doing = "waiting for the model"
         return reading
 
     def judge_told(self, job: Job, ending: Ending, evidence: Evidence, told: Told) -> Verdict:

@@ -176,6 +176,8 @@ class CodexTold(Told):
         kind, item = event.get("type"), mapping(event.get("item"))
         if kind == "thread.started":
             self.thread = event.get("thread_id")
+        elif kind == "turn.started":
+            self.end, self.doing = "", "waiting for the model"
         elif kind == "turn.completed":
             self.end, self.usage = str(kind), _usage(mapping(event.get("usage")))
         elif kind == "turn.failed":

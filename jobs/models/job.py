@@ -53,6 +53,9 @@ class Job(models.Model):
     queue = models.CharField(max_length=80, default="default")
     claim_order = models.BigIntegerField(default=0, help_text="microseconds; smaller is claimed first")
     repo_key = models.CharField(
+        max_length=500, blank=True, help_text="repository as named; its project follows from it"
+    )
+    tree_key = models.CharField(
         max_length=500, blank=True, help_text="working tree; one writing job may hold it at a time"
     )
     exclusive = models.BooleanField(default=True)
@@ -119,7 +122,7 @@ class Job(models.Model):
             # The claim reads the best queued jobs in order. Not a partial index: SQLite would rather sort them all.
             models.Index(name="job_claim", fields=["status", "claim_order", "id"]),
             # Limits are counted from the jobs that hold processes.
-            models.Index(name="job_alive", fields=["tool", "repo_key"], condition=Q(status__in=ALIVE)),
+            models.Index(name="job_alive", fields=["tool", "tree_key"], condition=Q(status__in=ALIVE)),
             # Maintenance queues delayed jobs.
             models.Index(name="job_delayed", fields=["not_before"], condition=Q(status=JobStatus.RETRYING)),
             # Maintenance ends what waited too long in its queue.

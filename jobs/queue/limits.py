@@ -24,7 +24,7 @@ class Wanting(Protocol):
     @property
     def queue(self) -> str: ...
     @property
-    def repo_key(self) -> str: ...
+    def tree_key(self) -> str: ...
     @property
     def exclusive(self) -> bool: ...
     @property
@@ -39,7 +39,7 @@ class Alive(NamedTuple):
     job_id: str
     tool: str
     queue: str
-    repo_key: str
+    tree_key: str
     exclusive: bool
     concurrency_key: str
     number: int = 1
@@ -67,7 +67,7 @@ class Limits:
 
     @classmethod
     def read(cls) -> "Limits":
-        fields = ("job_id", "tool", "queue", "repo_key", "exclusive", "concurrency_key")
+        fields = ("job_id", "tool", "queue", "tree_key", "exclusive", "concurrency_key")
         alive = (Alive(*row) for row in Job.objects.alive().values_list(*fields))
         return cls(alive, ToolControl.objects.all(), QueueControl.objects.all())
 
@@ -75,7 +75,7 @@ class Limits:
         """Whether `job` may start now; if so, it counts from here on."""
         if self.why_not(job):
             return False
-        self._count(Alive(job.job_id, job.tool, job.queue, job.repo_key, job.exclusive, job.concurrency_key))
+        self._count(Alive(job.job_id, job.tool, job.queue, job.tree_key, job.exclusive, job.concurrency_key))
         self._look_at_tool(job.tool)
         self._look_at_queue(job.queue)
         return True
@@ -90,7 +90,7 @@ class Limits:
         """Only the jobs that may start now."""
         jobs = jobs.exclude(tool__in=self.closed_tools).exclude(queue__in=self.closed_queues)
         if self.writers:
-            jobs = jobs.exclude(exclusive=True, repo_key__in=self.writers)
+            jobs = jobs.exclude(exclusive=True, tree_key__in=self.writers)
         if self.keys:
             full = Q()
             for key, count in self.keys.items():
@@ -104,8 +104,8 @@ class Limits:
             return WaitType.QUEUE, self.closed_queues[job.queue]
         if job.tool in self.closed_tools:
             return WaitType.TOOL, self.closed_tools[job.tool]
-        if job.exclusive and job.repo_key in self.writers:
-            return WaitType.REPOSITORY, f"{self.writers[job.repo_key]} is writing in the same working tree"
+        if job.exclusive and job.tree_key in self.writers:
+            return WaitType.REPOSITORY, f"{self.writers[job.tree_key]} is writing in the same working tree"
         if job.concurrency_key and self.keys[job.concurrency_key] >= job.concurrency_limit:
             return WaitType.CONCURRENCY_KEY, f"{job.concurrency_key} is in use"
         return None
@@ -113,8 +113,8 @@ class Limits:
     def _count(self, alive: Alive) -> None:
         self._running_tools[alive.tool] += alive.number
         self._running_queues[alive.queue] += alive.number
-        if alive.repo_key and alive.exclusive:
-            self.writers[alive.repo_key] = alive.job_id
+        if alive.tree_key and alive.exclusive:
+            self.writers[alive.tree_key] = alive.job_id
         if alive.concurrency_key:
             self.keys[alive.concurrency_key] += alive.number
 

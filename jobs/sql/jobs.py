@@ -20,7 +20,7 @@ class Candidate(NamedTuple):
     attempts_made: int
     tool: str
     queue: str
-    repo_key: str
+    tree_key: str
     exclusive: bool
     concurrency_key: str
     concurrency_limit: int
@@ -41,13 +41,13 @@ class Completion(NamedTuple):
 # Index job_claim, in its order: as many entries are read as are asked for, and those of other queues before them.
 ANY_QUEUED = "SELECT 1 FROM jobs WHERE status = 'queued' AND queue IN (%(queues)s) ORDER BY claim_order, id LIMIT 1"
 BEST = """
-SELECT id, job_id, fence, version, attempts_made, tool, queue, repo_key, exclusive, concurrency_key, concurrency_limit
+SELECT id, job_id, fence, version, attempts_made, tool, queue, tree_key, exclusive, concurrency_key, concurrency_limit
 FROM jobs WHERE status = 'queued' AND queue IN (%(queues)s) ORDER BY claim_order, id LIMIT %(most)s
 """
 # Index job_alive: no more entries than jobs that hold processes.
 ALIVE = """
-SELECT min(job_id), tool, queue, repo_key, exclusive, concurrency_key, count(*)
-FROM jobs WHERE status IN ('running', 'cancelling') GROUP BY tool, queue, repo_key, exclusive, concurrency_key
+SELECT min(job_id), tool, queue, tree_key, exclusive, concurrency_key, count(*)
+FROM jobs WHERE status IN ('running', 'cancelling') GROUP BY tool, queue, tree_key, exclusive, concurrency_key
 """
 # The key of each.
 CLAIM = f"""

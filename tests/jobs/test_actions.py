@@ -200,3 +200,23 @@ def test_a_worker_that_crashed_can_be_forgotten() -> None:
     node = Node.objects.create(name="n", host="n", pid=1, pid_started=1)
     with pytest.raises(WrongState):
         controls.forget_node(node, by="mara")
+
+
+def test_a_cancel_waits_as_long_as_the_job_asks_for(settings: Settings) -> None:
+    settings.ENGINE_CANCEL_GRACE_S = 10
+    asked = make_job(JobStatus.RUNNING, spec=make_document(metadata={"grace_seconds": 2}))
+    assert job_actions.cancel(asked, by="mara").cancel_grace_s == 2
+    asked = make_job(JobStatus.RUNNING, spec=make_document(metadata={"grace_seconds": 2}))
+    assert job_actions.cancel(asked, by="mara", grace_s=0.5).cancel_grace_s == 0.5
+    assert job_actions.cancel(make_job(JobStatus.RUNNING), by="mara").cancel_grace_s == 10
+
+
+def test_a_cancelled_attempt_keeps_what_its_tool_told() -> None:
+    job = make_job(JobStatus.RUNNING)
+    attempt = make_attempt(job, AttemptStatus.RUNNING, fence=job.fence, worker_pid=1)
+    job_actions.cancel(job, by="mara")
+    told = {"session_id": "s1", "doing": "waiting for the network"}
+    settle(attempt, Verdict(Reason.CANCELLED, "Cancelled after 3 s", "engine:cancel", usage={"n": 1}, details=told))
+    attempt.refresh_from_db()
+    assert (attempt.verdict["summary"], attempt.verdict["details"]) == ("Cancelled by mara.", told)
+    assert attempt.usage == {"n": 1}

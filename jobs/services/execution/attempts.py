@@ -120,7 +120,7 @@ def shares_its_tree(attempt: StepAttempt) -> bool:
     """Whether a job that only reads had company in its working tree, so that a change need not be its own."""
     if attempt.job.metadata.get("access", "write") != "read":
         return False
-    others = StepAttempt.objects.filter(job__repo_key=attempt.job.repo_key).exclude(job=attempt.job)
+    others = StepAttempt.objects.filter(job__tree_key=attempt.job.tree_key).exclude(job=attempt.job)
     return others.filter(Q(completed_at__isnull=True) | Q(completed_at__gte=attempt.started_at)).exists()
 
 
@@ -155,6 +155,7 @@ def _context(attempt: StepAttempt, secrets: dict[str, str]) -> Context:
         secrets=secrets,
         escalation_level=attempt.escalation_level,
         attempt=attempt.number,
+        umask=settings.ENGINE_UMASK,
     )
 
 

@@ -78,7 +78,8 @@ def cancel(job: Job, *, by: str, grace_s: float | None = None) -> Job:
                 state=job.status,
             )
         if job.status == JobStatus.RUNNING and not let_go(job):
-            grace = settings.ENGINE_CANCEL_GRACE_S if grace_s is None else grace_s
+            own = job.metadata.get("grace_seconds", settings.ENGINE_CANCEL_GRACE_S)
+            grace = own if grace_s is None else grace_s
             return move(
                 job,
                 JobStatus.CANCELLING,

@@ -43,13 +43,8 @@ def settle(
         if job.fence != attempt.fence or job.status not in (JobStatus.RUNNING, JobStatus.CANCELLING):
             raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
         if job.status == JobStatus.CANCELLING and verdict.reason is not Reason.OK:
-            verdict = Verdict(
-                Reason.CANCELLED,
-                f"Cancelled by {job.cancelled_by or 'a person'}.",
-                "cancel",
-                verdict.evidence,
-                usage=verdict.usage,
-            )
+            sentence = f"Cancelled by {job.cancelled_by or 'a person'}."
+            verdict = replace(verdict, reason=Reason.CANCELLED, summary=sentence, rule="cancel", reset_at=None)
         _close(attempt, job, verdict, ending, head_commit, error_report)
         decision, handoff = _hand_over(job, attempt, verdict, _decide(job, attempt, verdict))
         note_outcome(attempt.step_name, verdict)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from adapters import paths
+from adapters import gitinfo, paths
 from adapters.errors import OutsideRoots
 from adapters.paths import Paths
 from schema import Problem
@@ -31,6 +31,12 @@ def to_json(places: Paths) -> dict[str, str | None]:
 
 def from_json(kept: Mapping[str, Any]) -> Paths:
     return Paths(*(Path(kept[key]) if kept.get(key) else None for key in KEYS))  # type: ignore[arg-type]
+
+
+def tree_of(places: Paths) -> str:
+    """The working tree that the job uses, whatever path in it the document names: one job at a time writes there."""
+    tree = str(gitinfo.root_of(places.working_dir) or places.repo_root)
+    return tree if len(tree) <= LONGEST_ROOT else str(places.repo_root)
 
 
 def resolve(document: Mapping[str, Any], base: Path | None) -> Paths:

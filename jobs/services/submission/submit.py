@@ -150,6 +150,7 @@ def _draft(document: dict[str, Any], places: Paths, by: Submitter, queue: str | 
         queue=queue or metadata.get("queue", "default"),
         claim_order=claim_order(priority, at),
         repo_key=str(places.repo_root),
+        tree_key=job_paths.tree_of(places),
         exclusive=metadata.get("access", "write") == "write",
         concurrency_key=metadata.get("concurrency_key", ""),
         concurrency_limit=metadata.get("concurrency_limit", 1),
