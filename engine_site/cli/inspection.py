@@ -40,7 +40,7 @@ def errors(
     """List kinds of errors."""
     rows = backend().errors({"state": state} if state else {}, limit)
     columns = {
-        "signature": "SIGNATURE",
+        "signature": "ERROR",
         "state": "STATE",
         "count": "COUNT",
         "tool": "TOOL",

@@ -13,10 +13,12 @@ from engine_site.cli.app import app
 from engine_site.cli.backend import Backend, backend
 from jobs.errors import NotFound
 from jobs.services.submission.job_files import exit_code
+from jobs.states import SETTLED
 from schema.limits import DOCUMENT_BYTES
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobId = Annotated[str, typer.Argument(help="A job's id.", metavar="JOB")]
+NOT_ENDED = 79  # exit code; sysexits.h ends at 78
 MOST_BYTES = 2 * DOCUMENT_BYTES
 
 
@@ -31,8 +33,19 @@ def read(path: Path) -> bytes:
 
 def finish(job: dict[str, Any]) -> None:
     """End with the job's exit code: 0, the tool's own, 124 or 130."""
-    attempts = job.get("attempts") or [{}]
-    raise typer.Exit(exit_code(job["status"], attempts[-1].get("exit_code")))
+    raise typer.Exit(_code_of(job))
+
+
+def _code_of(job: dict[str, Any]) -> int:
+    """As `exit_code` has it; a job that goes on after the time to wait for it has a code of its own, and a sentence."""
+    if job["status"] in SETTLED:
+        attempts = job.get("attempts") or [{}]
+        return exit_code(job["status"], attempts[-1].get("exit_code"))
+    output.err.print(
+        f"[yellow]engine:[/] The time to wait is over and {job['job_id']} is {job['status']}; it goes on. "
+        f"To wait again: engine status {job['job_id']} --wait"
+    )
+    return NOT_ENDED
 
 
 @app.command()
@@ -40,7 +53,7 @@ def submit(
     files: Annotated[list[Path], typer.Argument(help="Job documents; - reads standard input.", metavar="FILE...")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; the exit code is the job's.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the log as it comes, until the end.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most; then exit code 79.")] = None,
     as_json: Json = False,
 ) -> None:
     """Put one job or several into the queue: all of them, or none."""
@@ -52,10 +65,9 @@ def submit(
     worst = 0
     for index, job in enumerate(jobs if wait or follow else []):
         jobs[index] = ended = _follow(engine, job["job_id"]) if follow else _wait(engine, job["job_id"], timeout)
-        attempts = ended.get("attempts") or [{}]
-        worst = worst or exit_code(ended["status"], attempts[-1].get("exit_code"))
         if not as_json:
             output.job(ended)
+        worst = _code_of(ended) or worst
     if as_json:
         output.as_json(jobs if len(files) > 1 or len(jobs) > 1 else jobs[0])
     raise typer.Exit(worst)
@@ -80,7 +92,7 @@ def _follow(engine: Backend, job_id: str) -> dict[str, Any]:
 def status(
     job_id: JobId,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait at most; then exit code 79.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show one job: its state, why, and its attempts."""
@@ -186,6 +198,12 @@ def hold(job_ids: JobIds, as_json: Json = False) -> None:
 def release(job_ids: JobIds, as_json: Json = False) -> None:
     """Let go of held or quarantined jobs."""
     _act(job_ids, "release", as_json, {})
+
+
+@app.command()
+def close(job_ids: JobIds, as_json: Json = False) -> None:
+    """Accept that quarantined jobs failed."""
+    _act(job_ids, "close", as_json, {})
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """The commands' questions, asked of the database that this checkout is configured for."""
 
 import getpass
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, ProgrammingError
-from django.db.models import QuerySet
-from ninja import Schema
 
 import schema
+from engine_site.cli.local_controls import LocalControls
+from engine_site.cli.local_records import LocalRecords, as_row, as_rows
 from jobs import audit
 from jobs.api.error_groups import ErrorOut
 from jobs.api.runs import RunOut
@@ -39,7 +38,7 @@ class NoDatabase(Refused):
     exit_code = 69
 
 
-class Local:
+class Local(LocalRecords, LocalControls):
     """Who may read the database may do everything: the command acts with the name of the system's user."""
 
     def __init__(self) -> None:
@@ -64,7 +63,7 @@ class Local:
             documents += several
             sources += [None if isinstance(document, list) else text.decode("utf-8", "replace")] * len(several)
         jobs = submitting.submit_all(documents, by=Submitter(self.by), base=base, sources=sources)
-        return [_row(job, JobOut) for job in jobs]
+        return [as_row(job, JobOut) for job in jobs]
 
     def check(self, text: bytes, base: Path) -> dict[str, Any]:
         document, problems = schema.parse(text)
@@ -79,11 +78,11 @@ class Local:
         return job
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return _row(self._find(job_id), JobDetail)
+        return as_row(self._find(job_id), JobDetail)
 
     def jobs(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
         rows = JobFilter.of(filters).apply(Job.objects.select_related("workstream")).order_by("-pk")
-        return [_row(job, JobOut) for job in rows[:limit]]
+        return [as_row(job, JobOut) for job in rows[:limit]]
 
     def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> dict[str, Any]:
         verbs: dict[str, Callable[..., Job]] = {
@@ -100,7 +99,7 @@ class Local:
         return self.job(job_id)
 
     def wait(self, job_id: str, timeout: float | None) -> dict[str, Any]:
-        return _row(wait_for(self._find(job_id), timeout), JobDetail)
+        return as_row(wait_for(self._find(job_id), timeout), JobDetail)
 
     def log(self, job_id: str, attempt: int) -> Iterator[bytes]:
         rows = StepAttempt.objects.filter(job=self._find(job_id)).order_by("-number")
@@ -122,13 +121,13 @@ class Local:
                 time.sleep(TICK_S)
 
     def runs(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
-        return _rows(Run.objects.filter(**filters), RunOut, limit)
+        return as_rows(Run.objects.filter(**filters), RunOut, limit)
 
     def errors(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
-        return _rows(ErrorGroup.objects.filter(**filters), ErrorOut, limit)
+        return as_rows(ErrorGroup.objects.filter(**filters), ErrorOut, limit)
 
     def tools(self) -> list[dict[str, Any]]:
-        return [_row(tool, ToolOut) for tool in tool_statuses(UNRESTRICTED)]
+        return [as_row(tool, ToolOut) for tool in tool_statuses(UNRESTRICTED)]
 
 
 def _read(text: bytes) -> Any:
@@ -136,12 +135,3 @@ def _read(text: bytes) -> Any:
     if problems:
         raise InvalidDocument(f"The job document cannot be read: {problems[0].message}", problems)
     return document
-
-
-def _row(row: Any, shape: type[Schema]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(shape.model_validate(row, context={"viewer": UNRESTRICTED}).model_dump_json())
-    return found
-
-
-def _rows(rows: "QuerySet[Any]", shape: type[Schema], limit: int) -> list[dict[str, Any]]:
-    return [_row(row, shape) for row in rows.order_by("-pk")[:limit]]

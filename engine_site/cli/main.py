@@ -10,7 +10,7 @@ from schema.client import EngineError
 
 from engine_site.cli import output  # isort: skip
 from engine_site.cli.app import app  # isort: skip
-from engine_site.cli import credentials, django_commands, inspection, run_job, seed, servers, jobs  # noqa: F401  # isort: skip  # each registers its commands
+from engine_site.cli import credentials, django_commands, inspection, run_job, seed, servers, jobs, operate, records  # noqa: F401  # isort: skip  # each registers its commands
 
 __all__ = ["boot", "main"]
 err = output.err

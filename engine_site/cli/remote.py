@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import schema
-from jobs.errors import InvalidDocument
+from engine_site.cli.kinds import Kind
+from jobs.errors import InvalidDocument, NotFound
 from schema.client import Client
 
 
@@ -52,6 +53,47 @@ class Remote:
 
     def tools(self) -> list[dict[str, Any]]:
         return self.client.tools()
+
+    def run(self, run_id: str) -> Any:
+        return self.client.run(run_id)
+
+    def events(self, filters: Mapping[str, str], limit: int) -> list[Any]:
+        return list(self.client.events(limit=limit, **filters))
+
+    def follow_events(self) -> Iterator[Any]:
+        for message in self.client.follow_events():
+            yield message.data
+
+    def templates(self, limit: int) -> list[Any]:
+        return list(self.client.templates(limit=limit))
+
+    def template(self, slug: str) -> Any:
+        return self.client.template(slug)
+
+    def queues(self) -> list[dict[str, Any]]:
+        return self.client.queues()
+
+    def workers(self) -> list[dict[str, Any]]:
+        return self.client.workers()
+
+    def control(self, kind: Kind, name: str, verb: str, order: Mapping[str, Any]) -> Any:
+        key = self._key(kind, name)
+        if verb == "forget":
+            self.client.forget_worker(int(key))
+            return {"name": name}
+        return self.client.control(f"{kind}s", key, verb, **order)
+
+    def _key(self, kind: Kind, name: str) -> str:
+        """What the API's address names it by: workers and workstreams have numbers."""
+        if kind is Kind.WORKER:
+            found = [row["id"] for row in self.client.workers() if row["name"] == name]
+        elif kind is Kind.WORKSTREAM:
+            found = [row["id"] for row in self.client.workstreams(limit=1, workstream_id=name)]
+        else:
+            return name
+        if not found:
+            raise NotFound(f"{kind.capitalize()} {name} not found.")
+        return str(found[0])
 
 
 def _documents(text: bytes) -> list[Any]:

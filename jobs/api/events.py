@@ -18,6 +18,7 @@ from jobs.api.schemas import EventOut
 from jobs.errors import NotFound
 from jobs.models import Event
 from jobs.services.reading.event_stream import watch_events
+from jobs.services.reading.events import matching
 from jobs.services.reading.sse import Message
 from jobs.streaming.credentials import Credential, credential_of
 from jobs.streaming.responses import can_stream, event_stream
@@ -39,18 +40,8 @@ class EventsQuery(PageQuery):
 @router.get("", auth=READ, operation_id="events_list", summary="List events", response=answers(Page[EventOut]))
 def list_events(request: HttpRequest, query: Query[EventsQuery]) -> Any:
     """What happened to things that the caller may see, newest first."""
-    rows = actor(request).events()
-    kind = "event_type__startswith" if query.event_type.endswith(".") else "event_type"
-    wanted = {
-        kind: query.event_type,
-        "actor": query.actor,
-        "run_id": query.run_id,
-        "ws_id": query.workstream_id,
-        "job__job_id": query.job_id,
-        "timestamp__gte": query.since,
-        "timestamp__lt": query.until,
-    }
-    return page(request, rows.filter(**{field: value for field, value in wanted.items() if value}), EventOut, query)
+    filters = {name: getattr(query, name) for name in EventsQuery.model_fields if name not in PageQuery.model_fields}
+    return page(request, matching(actor(request).events(), **filters), EventOut, query)
 
 
 @router.get("/stream", auth=READ, operation_id="events_stream", summary="Stream events", response=answers(str, 501))

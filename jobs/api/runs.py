@@ -11,6 +11,7 @@ from pydantic import Field
 from jobs.api.auth import READ, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
 from jobs.api.responses import Key, Text, answers
+from jobs.api.schemas import viewer_of
 from jobs.errors import NotFound
 from jobs.models import Run
 from jobs.states import RunStatus
@@ -43,12 +44,12 @@ class RunDetail(RunOut):
 
     @staticmethod
     def resolve_jobs(run: Run, context: Any) -> dict[str, int]:
-        seen = actor(context["request"]).jobs().filter(run_id=run.run_id)
+        seen = viewer_of(context).jobs().filter(run_id=run.run_id)
         return dict(seen.order_by("status").values_list("status").annotate(Count("pk")))
 
     @staticmethod
     def resolve_workstreams(run: Run, context: Any) -> list[str]:
-        rows = actor(context["request"]).workstreams().filter(run_id=run.run_id)
+        rows = viewer_of(context).workstreams().filter(run_id=run.run_id)
         return sorted(rows.values_list("ws_id", flat=True))
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -160,6 +161,24 @@ class Client:
 
     def queues(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self._ask("GET", "queues")["items"])
+
+    def templates(self, *, limit: int | None = None, **filters: str) -> Iterator[dict[str, Any]]:
+        return self._pages("templates", limit, filters)
+
+    def template(self, slug: str) -> dict[str, Any]:
+        return cast(dict[str, Any], self._ask("GET", f"templates/{slug}"))
+
+    def workstreams(self, *, limit: int | None = None, **filters: str) -> Iterator[dict[str, Any]]:
+        return self._pages("workstreams", limit, filters)
+
+    def control(self, collection: str, key: str, verb: str, **body: Any) -> dict[str, Any]:
+        """Operate a queue, tool, worker, workstream or error group: `control("queues", "default", "pause")`."""
+        path = f"{collection}/{quote(key, safe='')}/{verb}"
+        return cast(dict[str, Any], self._ask("POST", path, json=body or None))
+
+    def forget_worker(self, worker_id: int) -> None:
+        """Delete the row of a worker that has stopped or is lost."""
+        self._ask("DELETE", f"workers/{worker_id}")
 
     def me(self) -> dict[str, Any]:
         return cast(dict[str, Any], self._ask("GET", "tokens/me"))

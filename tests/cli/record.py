@@ -22,6 +22,7 @@ beside them: same words, same exit codes.
 | 69 | the server or database is not there |
 | 75 | too many requests; try again later |
 | 77 | not signed in, or not allowed |
+| 79 | `--timeout` is over and the job is not; it goes on |
 | 124 | the job ran out of time |
 | 130 | the job was cancelled |
 | other | the tool's own, when a job failed |
@@ -39,6 +40,11 @@ SESSION = (
     'engine retry failing --command \'{"args": ["-c", "print(1)"]}\'',
     "engine errors",
     "engine runs",
+    "engine run live-run",
+    "engine pause queue night --reason backup",
+    "engine queues",
+    "engine resume queue night",
+    "engine events --type queue. --limit 2",
     "engine status nonesuch",
 )
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from django.db.models import QuerySet
 
-from jobs.models import Job, StepAttempt
+from jobs.models import Job, StepAttempt, Workstream
 from jobs.models.job import JobQuerySet
 
 
@@ -15,6 +15,8 @@ class Viewer(Protocol):
 
     def attempts(self) -> "QuerySet[StepAttempt]": ...
 
+    def workstreams(self) -> "QuerySet[Workstream]": ...
+
 
 class _Unrestricted:
     def jobs(self) -> JobQuerySet:
@@ -22,6 +24,9 @@ class _Unrestricted:
 
     def attempts(self) -> "QuerySet[StepAttempt]":
         return StepAttempt.objects.all()
+
+    def workstreams(self) -> "QuerySet[Workstream]":
+        return Workstream.objects.all()
 
 
 UNRESTRICTED: Viewer = _Unrestricted()  # for commands on a host: who may read its database may see everything
