@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up worker test test-fast check fmt schema bench drill browser shots fuzz leaks pins clean
+.PHONY: help setup demo up worker test test-fast check fmt schema bench bench-quick bench-docs drill browser shots fuzz leaks pins clean
 
 PORT ?= 8750
 VENV := .venv
@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.14 python3 python; do \
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@if [ -n "$(PYTHON)" ]; then $(PYTHON) -m venv $(VENV); \
@@ -28,6 +28,14 @@ $(VENV)/.base: requirements/base.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 	@echo "Installing the tools for tests ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The queues that `make bench` compares Engine with; without PostgreSQL or Redis their figures are `none`.
+BENCH_VENV := .venv-bench
+$(BENCH_VENV)/.peers: requirements/bench.txt | $(BIN)/python
+	@echo "Installing the queues to compare with into $(BENCH_VENV) ..."
+	@$(BIN)/python -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # Formatter and linter of static/. Where npm is missing its step is left out with a word; in CI it may not be.
@@ -86,8 +94,14 @@ schema: $(VENV)/.dev ## regenerate schema/openapi.json and docs/operations.md
 	$(BIN)/python manage.py export_openapi_schema --api engine_site.api.api --indent 1 --output schema/openapi.json
 	$(BIN)/python -m tests.api.operations_table
 
-bench: $(VENV)/.dev ## measure: hand-off, submit to start, claims, the log path; ratios within one run
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.dev $(BENCH_VENV)/.peers ## measure everything in docs/benchmarks.md, with other queues beside it: 15 minutes
+	$(BIN)/python -m tests.bench $(TOPICS)
+
+bench-quick: $(VENV)/.dev $(BENCH_VENV)/.peers ## the same with fewer rounds and a short history: 3 minutes; TOPICS="idle http" for some
+	$(BIN)/python -m tests.bench --quick $(TOPICS)
+
+bench-docs: $(VENV)/.dev ## write the results of the last run into docs/benchmarks.md
+	$(BIN)/python -m tests.bench --docs
 
 drill: $(VENV)/.dev ## kill workers, clusters and connections at random under load; JOBS=60 for the short form
 	$(BIN)/python -m tests.drill
@@ -108,6 +122,7 @@ pins: ## resolve the hashed requirements again (needs uv)
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate requirements/aider.in -o requirements/aider.txt
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate requirements/bench.in -o requirements/bench.txt
 
 clean: ## remove the environment and all data of this checkout
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) var .mypy_cache .ruff_cache .hypothesis

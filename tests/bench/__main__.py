@@ -1,75 +1,84 @@
-"""Measure on a scratch directory with a cluster of its own: `python -m tests.bench`; DATABASE_URL chooses PostgreSQL."""
+"""Run the benchmark: `python -m tests.bench [--quick] [TOPIC ...]`; docs/benchmarks.md tells the method.
 
+Ends with 1 if a topic failed. A figure that cannot be measured here is `none`, and the run goes on.
+"""
+
+import argparse
 import os
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.drill.__main__ import drop_database, scratch_database
+from tests.bench import growth, http_jobs, idle, logpath, machine, requests, servers, throughput, waiting, watchers
+from tests.bench.document import update
+from tests.bench.figures import Figure
+from tests.bench.picture import draw
+from tests.bench.report import Report, Section, lines
+from tests.bench.scratch import Bench
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-ROUNDS = int(os.environ.get("ROUNDS", "60"))
+TOPICS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "throughput": throughput.measure,
+    "http": http_jobs.measure,
+    "requests": requests.measure,
+    "waiting": waiting.measure,
+    "watchers": watchers.measure,
+    "logpath": logpath.measure,
+    "idle": idle.measure,
+    "growth": growth.measure,
+}
 
 
 def main() -> int:
-    home = Path(tempfile.mkdtemp(prefix="engine-bench-"))
-    server = os.environ.get("DATABASE_URL", "")
-    scratch = scratch_database(server) if server else ""
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
-        "ENGINE_DATA_DIR": str(home / "var"),
-        "DATABASE_URL": scratch,
-        "ENGINE_ROOTS": str(home),
-        "ENGINE_ALLOW_SHELL": "1",
-        "ENGINE_EXECUTABLES": "*",
-        "ENGINE_SLOTS": "2",
-        "ENGINE_LOG_LEVEL": "ERROR",
-        "ENGINE_STOP_GRACE_S": "2",
-        "PIPELINE_DB_PATH": "",
-    }
-    from tests.bench import latency, logpath  # settings are read when Django starts
-
-    cluster = None
-    try:
-        latency.prepare()
-        print(
-            f"bench: {'PostgreSQL' if server else 'SQLite'}, {ROUNDS} rounds, {os.cpu_count()} cores, load "
-            f"{os.getloadavg()[0]:.1f}",
-            flush=True,
-        )
-        row("claims a second, one process", [latency.claims_per_second()], "")
-        cluster = subprocess.Popen([sys.executable, "-m", "django", "cluster"], cwd=ROOT, stdin=subprocess.DEVNULL)
-        time.sleep(2)
-        claimed, first = latency.submit_to_start(home, ROUNDS)
-        row("submit to claimed", claimed, "ms")
-        row("submit to the tool's first instruction", first, "ms")
-        row("hand-off between two queued jobs", latency.hand_off(home, ROUNDS), "ms")
-        row("idle: share of a core", [latency.idle_share(cluster.pid)], "%")
-        logpath.measure(home)
-    finally:
-        if cluster is not None:
-            cluster.terminate()
-            cluster.wait(60)
-        if scratch:
-            drop_database(server, scratch)
-        shutil.rmtree(home, ignore_errors=True)
-    return 0
-
-
-def row(name: str, values: list[float], unit: str) -> None:
-    if len(values) == 1:
-        print(f"{name:<42}{values[0]:>9.1f} {unit}", flush=True)
-        return
-    ordered = sorted(values)
-    p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
-    print(
-        f"{name:<42}{statistics.median(ordered):>9.1f} {unit} p50{p95:>9.1f} {unit} p95{ordered[-1]:>9.1f} {unit} max",
-        flush=True,
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"what to measure: {', '.join(TOPICS)}; default all")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and a history of 20,000 jobs")
+    parser.add_argument(
+        "--out", type=Path, default=Path("var/bench"), help="where bench.json and bench.svg are written"
     )
+    parser.add_argument(
+        "--docs", action="store_true", help="write the results of OUT into docs/benchmarks.md; measure nothing"
+    )
+    chosen = parser.parse_args()
+    if unknown := set(chosen.topics) - set(TOPICS):
+        parser.error(f"unknown topic {', '.join(sorted(unknown))}")
+    if chosen.docs:
+        update(Report.read(chosen.out / "bench.json"))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="engine-bench-", ignore_cleanup_errors=True) as home:
+        report = run(Path(home), chosen.topics or list(TOPICS), chosen.quick)
+    report.write(chosen.out / "bench.json")
+    (chosen.out / "bench.svg").write_text(draw(report))
+    print(f"\nWritten: {chosen.out}/bench.json, {chosen.out}/bench.svg")
+    print(report.last_line(), flush=True)
+    return any(section.failure for section in report.sections)
+
+
+def run(home: Path, topics: list[str], quick: bool) -> Report:
+    with servers.found(home) as found:
+        report = Report(machine.look(found), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", quick)
+        print(report.machine, flush=True)
+        for topic in topics:
+            report.sections.append(_section(topic, Bench(home, found, quick)))
+        return report
+
+
+def _section(topic: str, bench: Bench) -> Section:
+    section, began = Section(topic, load_before=os.getloadavg()[0]), time.monotonic()
+    print(f"\n{topic} (load {section.load_before:.1f})", flush=True)
+    try:
+        for figure in TOPICS[topic](bench):
+            section.figures.append(figure)
+            print("\n".join(lines([figure])), flush=True)
+    except Exception as fault:
+        traceback.print_exc()
+        section.failure = f"{type(fault).__name__}: {fault}"
+        print(f"  {topic} failed: {section.failure}", flush=True)
+    section.seconds, section.load_after = time.monotonic() - began, os.getloadavg()[0]
+    return section
 
 
 if __name__ == "__main__":

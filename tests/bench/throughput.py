@@ -1,92 +1,70 @@
-"""Throughput: recorded jobs a second, from checked document to settled attempt, beside a bare loop of subprocesses.
+"""Recorded jobs a second: Engine on both databases and other queues, as a share of the bare spawn limit of the run."""
 
-`python -m tests.bench.throughput [JOBS] [SLOTS]`; DATABASE_URL chooses PostgreSQL. Submits lists of 200, runs them with
-one runner in this process, and prints CPU time (user and system, of this process and all its children) a job.
-"""
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
+from tests.bench.contest import Entrant, Result, engine, limit, peer, run
+from tests.bench.figures import Figure, figure
+from tests.bench.scratch import Bench
+from tests.bench.servers import Unavailable
 
-
-def cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def measured(run: Callable[[], None]) -> tuple[float, float]:
-    """(wall, CPU) seconds."""
-    wall, cpu = time.monotonic(), cpu_s()
-    run()
-    return time.monotonic() - wall, cpu_s() - cpu
+ENTRANTS: dict[str, tuple[str, Callable[[Bench], AbstractContextManager[Entrant]]]] = {
+    "engine": ("Engine, SQLite, 32 slots", lambda bench: engine(bench, "SQLite")),
+    "engine_postgresql": ("Engine, PostgreSQL, 32 slots", lambda bench: engine(bench, "PostgreSQL")),
+    "django_q2": ("django-q2, SQLite (WAL)", lambda bench: peer(bench, "django_q2")),
+    "celery_redis": ("Celery + Redis", lambda bench: peer(bench, "celery_redis")),
+    "huey_sqlite": ("Huey + SQLite", lambda bench: peer(bench, "huey_sqlite")),
+    "huey_redis": ("Huey + Redis", lambda bench: peer(bench, "huey_redis")),
+    "procrastinate": ("Procrastinate + PostgreSQL", lambda bench: peer(bench, "procrastinate_postgresql")),
+}
 
 
-def bare(count: int) -> None:
-    for _ in range(count):
-        subprocess.run(["true"], check=True)
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Rounds in which each has its turn, so that a load that comes and goes meets all; ratios are taken in each round."""
+    rounds, jobs = bench.pick(3, 1), bench.pick(1000, 300)
+    results: dict[str, list[Result | None]] = {name: [] for name in ("limit", *ENTRANTS)}
+    missing: dict[str, str] = {}
+    for _ in range(rounds):
+        results["limit"].append(limit(jobs))
+        for name, (_, enter) in ENTRANTS.items():
+            result = None
+            if name not in missing:
+                try:
+                    with enter(bench) as entrant:
+                        result = run(entrant, jobs)
+                except (Unavailable, RuntimeError) as why:  # one that fails here does not end the contest
+                    missing[name] = " ".join(str(why).split())[-300:]
+            results[name].append(result)
+    yield from _rates(results, missing)
+    yield from _ratios(results, missing)
 
 
-def main() -> None:
-    jobs, slots = (
-        (int(value) for value in [*sys.argv[1:], "500", "32"][:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 32)
-    )
-    home = Path(tempfile.mkdtemp(prefix="engine-bench-"))
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
-        "ENGINE_DATA_DIR": str(home / "var"),
-        "ENGINE_ROOTS": str(home),
-        "ENGINE_ALLOW_SHELL": "1",
-        "ENGINE_EXECUTABLES": "true",
-        "ENGINE_SLOTS": str(slots),
-        "PIPELINE_DB_PATH": str(home / "engine.db"),
+def _rates(results: dict[str, list[Result | None]], missing: dict[str, str]) -> Iterator[Figure]:
+    titles = {
+        "limit": "Limit: only start `true`, one loop per core",
+        **{name: title for name, (title, _) in ENTRANTS.items()},
     }
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    from jobs.models import Job
-    from jobs.services.execution.claim import Claimant
-    from jobs.services.execution.runner import Runner
-    from jobs.services.submission.submit import submit_all
-
-    (home / "repo").mkdir()
-
-    def document(number: int) -> dict[str, object]:
-        return {
-            "job_id": f"bench-{time.time_ns()}-{number}",
-            "run_id": f"run-{number % 4}",
-            "workstream_id": f"ws-{number % 16}",
-            "tool": "shell",
-            "command": {"exe": "true", "args": []},
-            "paths": {"repo_root": str(home / "repo")},
-            "metadata": {"access": "read"},
-        }
-
-    def submit() -> None:
-        for first in range(0, jobs, 200):
-            submit_all([document(number) for number in range(first, min(jobs, first + 200))])
-
-    def drain() -> None:
-        with Runner(Claimant.this_process()) as runner:
-            while runner.active or Job.objects.filter(status="queued").exists():
-                runner.turn(0.5)
-
-    limit_wall, limit_cpu = measured(lambda: bare(jobs))
-    submit_wall, submit_cpu = measured(submit)
-    run_wall, run_cpu = measured(drain)
-    done = Job.objects.filter(status="completed").count()
-    print(f"jobs={jobs} slots={slots} completed={done} load={os.getloadavg()[0]:.1f}")
-    print(f"limit    {limit_cpu / jobs * 1000:6.2f} ms CPU   {jobs / limit_wall:7.0f} jobs/s")
-    print(f"submit   {submit_cpu / jobs * 1000:6.2f} ms CPU   {jobs / submit_wall:7.0f} jobs/s")
-    print(f"run      {run_cpu / jobs * 1000:6.2f} ms CPU   {jobs / run_wall:7.0f} jobs/s")
-    print(f"of_limit {limit_cpu / (submit_cpu + run_cpu):.3f} by CPU")
+    for name, title in titles.items():
+        done = [result for result in results[name] if result]
+        yield figure(f"rate_{name}", title, "jobs/s", *(one.rate for one in done), note=missing.get(name, ""))
+        yield figure(
+            f"cpu_{name}", f"{title}, CPU", "ms/job", *(one.cpu_ms for one in done), note=missing.get(name, "")
+        )
 
 
-if __name__ == "__main__":
-    main()
+def _ratios(results: dict[str, list[Result | None]], missing: dict[str, str]) -> Iterator[Figure]:
+    def ratio(
+        key: str, title: str, one: str, other: str, of: Callable[[Result], float] = lambda result: result.rate
+    ) -> Figure:
+        pairs = [(mine, theirs) for mine, theirs in zip(results[one], results[other], strict=True) if mine and theirs]
+        note = missing.get(one, "") or missing.get(other, "")
+        return figure(key, title, "", *(of(mine) / of(theirs) for mine, theirs in pairs), note=note)
+
+    yield ratio("of_limit", "Engine, SQLite, of the limit", "engine", "limit")
+    yield ratio("of_limit_cpu", "The same by CPU (limit / Engine)", "limit", "engine", lambda result: result.cpu_ms)
+    yield ratio("of_limit_postgresql", "Engine, PostgreSQL, of the limit", "engine_postgresql", "limit")
+    yield ratio("vs_django_q2", "Engine, SQLite, against django-q2", "engine", "django_q2")
+    yield ratio("vs_celery_redis", "Engine, SQLite, against Celery + Redis", "engine", "celery_redis")
+    yield ratio("vs_huey_sqlite", "Engine, SQLite, against Huey + SQLite", "engine", "huey_sqlite")
+    yield ratio("vs_huey_redis", "Engine, SQLite, against Huey + Redis", "engine", "huey_redis")
+    yield ratio("vs_procrastinate", "Engine, PostgreSQL, against Procrastinate", "engine_postgresql", "procrastinate")
