@@ -30,6 +30,7 @@ from jobs.roles import PERMISSIONS
 from jobs.services.accounts import tokens
 from jobs.services.reading import one_job
 from jobs.services.submission.submit import Submitter
+from jobs.states import Verb
 
 NEEDS = {
     "read": "read the dashboard",
@@ -39,7 +40,7 @@ NEEDS = {
     "administer": "administer Engine",
 }
 # Who may submit may also do this to their own jobs; an operator to all that they see.
-OWN_VERBS = ("cancel", "retry", "escalate", "release", "hold", "close")
+OWN_VERBS = tuple(verb for verb in Verb if verb is not Verb.REVIEW)
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -92,27 +93,26 @@ class Actor:
         """Whether values of the job's environment are theirs to see: who submitted it, and operators."""
         return self.may("operate") or (self.may("submit") and self.owns(job))
 
-    def may_do(self, verb: str, job: Job) -> bool:
-        if verb == "review":
+    def may_do(self, verb: Verb, job: Job) -> bool:
+        if verb is Verb.REVIEW:
             return self.may("review")
         return self.may("operate") or (verb in OWN_VERBS and self.may("submit") and self.owns(job))
 
-    def require_to(self, verb: str, job: Job) -> None:
-        if not self.may_do(verb, job):
-            needed = "review" if verb == "review" else "operate"
-            owner = job.submitted_by or "somebody else"
-            raise NotAllowed(
-                f"{self.name} may not {verb} {job.job_id}, submitted by {owner}: it takes the {needed} permission.",
-                scope=needed,
-            )
+    def refusal_to(self, verb: Verb, job: Job) -> NotAllowed | None:
+        if self.may_do(verb, job):
+            return None
+        needed = "review" if verb is Verb.REVIEW else "operate"
+        owner = job.submitted_by or "somebody else"
+        return NotAllowed(
+            f"{self.name} may not {verb} {job.job_id}, submitted by {owner}: it takes the {needed} permission.",
+            scope=needed,
+        )
 
-    def job(self, job_id: str, verb: str = "") -> Job:
-        """The job, if the actor sees it and may do `verb` to it."""
+    def job(self, job_id: str) -> Job:
+        """The job, if the actor sees it."""
         job = one_job.find(job_id)
         if job is None or not self._rights_in(job.repo_key)[0]:
             raise NotFound(f"Job {job_id} not found.", job_id=job_id)
-        if verb:
-            self.require_to(verb, job)
         return job
 
     # --- what people keep --------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""The statuses, the named sets of them, and what may follow what. A set that two modules need is defined here alone."""
+"""The statuses, the named sets of them, what may follow what, and what a person may do in which.
+
+A set that two modules need is defined here alone.
+"""
 
 from enum import StrEnum
 
@@ -19,6 +22,11 @@ class JobStatus(TextChoices):
     REJECTED = "rejected"  # a person said no
     BLOCKED = "blocked"  # something it depends on did not complete
     QUARANTINED = "quarantined"  # stopped on purpose; needs a person
+
+    @property
+    def phrase(self) -> str:
+        """How a sentence goes on after "Job x is"."""
+        return "in review" if self is JobStatus.REVIEW else self.label.lower()
 
 
 class AttemptStatus(TextChoices):
@@ -65,6 +73,24 @@ class WaitType(StrEnum):
     TURN = "turn"  # nothing but a free slot is missing
 
 
+class Verb(StrEnum):
+    """What a person or a script may ask of a job."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    ESCALATE = "escalate"
+    RELEASE = "release"
+    CLOSE = "close"
+    HOLD = "hold"
+    REVIEW = "review"
+
+
+class ReviewVerdict(StrEnum):
+    APPROVE = "approve"
+    REQUEST_CHANGES = "request_changes"  # a new attempt is given the reviewer's message
+    REJECT = "reject"
+
+
 class CircuitState(TextChoices):
     CLOSED = "closed"  # the tool is trusted
     OPEN = "open"  # too many infrastructure failures: nothing starts
@@ -107,6 +133,18 @@ NEXT: dict[JobStatus, frozenset[JobStatus]] = {
     _S.CANCELLED: frozenset({_S.QUEUED}),
     _S.REJECTED: frozenset({_S.QUEUED}),
     _S.BLOCKED: frozenset({_S.QUEUED, _S.WAITING}),
+}
+
+_RESTARTABLE = frozenset({*FINAL, _S.QUARANTINED, _S.RETRYING})
+# jobs/services/operations/action_rules.py adds what else a verb depends on: permissions, locks, dependencies, tools.
+ALLOWED_FROM: dict[Verb, frozenset[JobStatus]] = {
+    Verb.CANCEL: frozenset(set(_S) - set(FINAL)),
+    Verb.RETRY: _RESTARTABLE,
+    Verb.ESCALATE: _RESTARTABLE,
+    Verb.RELEASE: frozenset({_S.QUARANTINED, _S.WAITING}),  # waiting: only if it is held
+    Verb.CLOSE: frozenset({_S.QUARANTINED}),
+    Verb.HOLD: frozenset({_S.QUEUED, _S.WAITING}),
+    Verb.REVIEW: frozenset({_S.REVIEW}),
 }
 
 _A = AttemptStatus

@@ -13,7 +13,7 @@ from engine_site.cli.app import app
 from engine_site.cli.backend import Backend, backend
 from jobs.errors import NotFound
 from jobs.services.submission.job_files import exit_code
-from jobs.states import SETTLED
+from jobs.states import SETTLED, ReviewVerdict, Verb
 from schema.limits import DOCUMENT_BYTES
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -141,7 +141,7 @@ def logs(
     sys.stdout.buffer.flush()
 
 
-def _act(job_ids: list[str], verb: str, as_json: bool, order: dict[str, Any]) -> None:
+def _act(job_ids: list[str], verb: Verb, as_json: bool, order: dict[str, Any]) -> None:
     engine = backend()
     rows = [engine.act(job_id, verb, order) for job_id in job_ids]
     if as_json:
@@ -161,7 +161,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Stop jobs and everything that they started."""
-    _act(job_ids, "cancel", as_json, {} if grace is None else {"grace_seconds": grace})
+    _act(job_ids, Verb.CANCEL, as_json, {} if grace is None else {"grace_seconds": grace})
 
 
 @app.command()
@@ -177,7 +177,7 @@ def retry(
             order = {"command": json.loads(command)}
         except ValueError:
             raise typer.BadParameter("--command takes a JSON object") from None
-    _act(job_ids, "retry", as_json, order)
+    _act(job_ids, Verb.RETRY, as_json, order)
 
 
 @app.command()
@@ -185,33 +185,33 @@ def escalate(
     job_ids: JobIds, to: Annotated[str, typer.Option("--to", help="The tool to try next.")], as_json: Json = False
 ) -> None:
     """Let another tool try, told what the last attempt met."""
-    _act(job_ids, "escalate", as_json, {"tool": to})
+    _act(job_ids, Verb.ESCALATE, as_json, {"tool": to})
 
 
 @app.command()
 def hold(job_ids: JobIds, as_json: Json = False) -> None:
     """Keep jobs from starting until they are released."""
-    _act(job_ids, "hold", as_json, {})
+    _act(job_ids, Verb.HOLD, as_json, {})
 
 
 @app.command()
 def release(job_ids: JobIds, as_json: Json = False) -> None:
     """Let go of held or quarantined jobs."""
-    _act(job_ids, "release", as_json, {})
+    _act(job_ids, Verb.RELEASE, as_json, {})
 
 
 @app.command()
 def close(job_ids: JobIds, as_json: Json = False) -> None:
     """Accept that quarantined jobs failed."""
-    _act(job_ids, "close", as_json, {})
+    _act(job_ids, Verb.CLOSE, as_json, {})
 
 
 @app.command()
 def review(
     job_id: JobId,
-    verdict: Annotated[str, typer.Argument(help="approve, request_changes or reject")],
+    verdict: Annotated[ReviewVerdict, typer.Argument()],
     message: Annotated[str, typer.Option("--message", "-m", help="What the next attempt is told.")] = "",
     as_json: Json = False,
 ) -> None:
     """Judge a job in review."""
-    _act([job_id], "review", as_json, {"verdict": verdict, "message": message})
+    _act([job_id], Verb.REVIEW, as_json, {"verdict": verdict, "message": message})

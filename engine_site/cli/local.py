@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from jobs.api.tools import ToolOut
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import ErrorGroup, Job, Run, StepAttempt
 from jobs.services.operations import job_actions
+from jobs.services.operations.action_rules import Order, Unrestricted
 from jobs.services.reading.job_filter import JobFilter
 from jobs.services.reading.log_formats import JobLines, Place
 from jobs.services.reading.logs import open_log
@@ -29,6 +30,7 @@ from jobs.services.reading.viewer import UNRESTRICTED
 from jobs.services.reading.waiting import wait_for
 from jobs.services.submission import submit as submitting
 from jobs.services.submission.submit import Submitter
+from jobs.states import Verb
 
 
 class NoDatabase(Refused):
@@ -84,18 +86,9 @@ class Local(LocalRecords, LocalControls):
         rows = JobFilter.of(filters).apply(Job.objects.select_related("workstream")).order_by("-pk")
         return [as_row(job, JobOut) for job in rows[:limit]]
 
-    def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> dict[str, Any]:
-        verbs: dict[str, Callable[..., Job]] = {
-            "cancel": job_actions.cancel,
-            "retry": job_actions.retry,
-            "escalate": job_actions.escalate,
-            "hold": job_actions.hold,
-            "release": job_actions.release,
-            "close": job_actions.close,
-            "review": job_actions.review,
-        }
+    def act(self, job_id: str, verb: Verb, order: Mapping[str, Any]) -> dict[str, Any]:
         renamed = {"grace_s" if name == "grace_seconds" else name: value for name, value in order.items()}
-        verbs[verb](self._find(job_id), by=self.by, **renamed)
+        job_actions.act(verb, self._find(job_id), by=Unrestricted(self.by), order=Order(**renamed))
         return self.job(job_id)
 
     def wait(self, job_id: str, timeout: float | None) -> dict[str, Any]:

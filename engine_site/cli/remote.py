@@ -7,6 +7,7 @@ from typing import Any
 import schema
 from engine_site.cli.kinds import Kind
 from jobs.errors import InvalidDocument, NotFound
+from jobs.states import Verb
 from schema.client import Client
 
 
@@ -32,7 +33,7 @@ class Remote:
     def jobs(self, filters: Mapping[str, str], limit: int) -> list[Any]:
         return list(self.client.jobs(limit=limit, **filters))
 
-    def act(self, job_id: str, verb: str, order: Mapping[str, Any]) -> Any:
+    def act(self, job_id: str, verb: Verb, order: Mapping[str, Any]) -> Any:
         return self.client.act(job_id, verb, **order)
 
     def wait(self, job_id: str, timeout: float | None) -> Any:

@@ -15,7 +15,11 @@ from jobs.admin.filters import NodeFilter, QueueFilter, ReasonFilter, ToolFilter
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.services.maintenance import rescue
 from jobs.services.operations import corrections, job_actions
+from jobs.services.operations.action_rules import Order
 from jobs.services.reading.redaction import shown_document
+from jobs.states import Verb
+
+NO_ORDER = Order()
 
 
 class ToolForm(ActionForm):
@@ -104,38 +108,33 @@ class JobAdmin(DeletedWhole):
     def document(self, job: Job) -> dict[str, Any]:
         return shown_document(job.spec)
 
-    def _each(self, request: HttpRequest, rows: Any, verb: str, done: str, **extra: Any) -> None:
+    def _each(self, request: HttpRequest, rows: Any, verb: Verb, done: str, order: Order = NO_ORDER) -> None:
         actor = Actor(request.user)  # type: ignore[arg-type]
-
-        def do(job: Job) -> None:
-            actor.require_to(verb, job)
-            getattr(job_actions, verb)(job, by=actor.name, **extra)
-
-        each(self, request, rows, do, f"{done}")
+        each(self, request, rows, lambda job: job_actions.act(verb, job, by=actor, order=order), done)
 
     @admin.action(description="Cancel")
     def cancel(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
-        self._each(request, rows, "cancel", "asked to stop")
+        self._each(request, rows, Verb.CANCEL, "asked to stop")
 
     @admin.action(description="Retry")
     def retry(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
-        self._each(request, rows, "retry", "sent back to the queue")
+        self._each(request, rows, Verb.RETRY, "sent back to the queue")
 
     @admin.action(description="Escalate to the tool chosen beside")
     def escalate(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
-        self._each(request, rows, "escalate", "handed to another tool", tool=request.POST.get("tool", ""))
+        self._each(request, rows, Verb.ESCALATE, "handed to another tool", Order(tool=request.POST.get("tool", "")))
 
     @admin.action(description="Hold")
     def hold(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
-        self._each(request, rows, "hold", "held")
+        self._each(request, rows, Verb.HOLD, "held")
 
     @admin.action(description="Release from hold or quarantine")
     def release(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
-        self._each(request, rows, "release", "released")
+        self._each(request, rows, Verb.RELEASE, "released")
 
     @admin.action(description="Close as failed (quarantined)")
     def close(self, request: HttpRequest, rows: "QuerySet[Job]") -> None:
-        self._each(request, rows, "close", "closed as failed")
+        self._each(request, rows, Verb.CLOSE, "closed as failed")
 
 
 @admin.register(StepAttempt)

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
-from jobs.api.responses import WHOLE, Moment, Order, Text, answers
+from jobs.api.responses import WHOLE, Moment, RequestBody, Text, answers
 from jobs.errors import NotFound
 from jobs.models import ErrorGroup
 from jobs.services.operations import controls
@@ -51,7 +51,7 @@ class ErrorsQuery(PageQuery):
     q: Text = Field("", description="a part of the message")
 
 
-class MuteIn(Order):
+class MuteIn(RequestBody):
     until: Moment | None = Field(None, description="quiet until then")
     more: More | None = Field(None, description="quiet until it was seen so often again")
 

@@ -1,6 +1,6 @@
 """What may be done to a job: one address per verb, and one for many jobs at once."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
@@ -10,17 +10,20 @@ from pydantic import Field
 from jobs.access import Actor
 from jobs.api.auth import REVIEW, SUBMIT, actor
 from jobs.api.jobs import FilterFields
-from jobs.api.responses import Key, Order, Text, answers
+from jobs.api.responses import Key, RequestBody, Text, answers
 from jobs.api.schemas import JobDetail
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import Job
 from jobs.services.operations import job_actions
+from jobs.services.operations.action_rules import Order, refusal
+from jobs.states import ReviewVerdict, Verb
 
 router = Router(tags=["jobs"])
 MOST = 1000
+NO_ORDER = Order()
 
 
-class CommandIn(Order):
+class CommandIn(RequestBody):
     exe: Text = Field("", description="program; empty means the tool's own")
     args: list[Annotated[str, Field(max_length=131_071, pattern=r"^[^\x00]*$")]] = Field([], max_length=1000)
     stdin: Annotated[str, Field(max_length=500_000, pattern=r"^[^\x00]*$")] | None = None
@@ -30,21 +33,21 @@ class CommandIn(Order):
         return {"exe": exe, "args": self.args, **({} if self.stdin is None else {"stdin": self.stdin})}
 
 
-class CancelIn(Order):
+class CancelIn(RequestBody):
     grace_seconds: float | None = Field(None, ge=0, le=3600, description="time between asking and killing")
 
 
-class RetryIn(Order):
+class RetryIn(RequestBody):
     command: CommandIn | None = Field(None, description="runs instead of the document's command")
 
 
-class EscalateIn(Order):
+class EscalateIn(RequestBody):
     tool: Text = Field(examples=["codex"])
     command: CommandIn | None = Field(None, description="instead of the one that the tool's adapter would build")
 
 
-class ReviewIn(Order):
-    verdict: Literal["approve", "request_changes", "reject"]
+class ReviewIn(RequestBody):
+    verdict: Annotated[ReviewVerdict, Field(strict=False)]
     message: Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")] = ""
 
 
@@ -57,9 +60,7 @@ class ReviewIn(Order):
 )
 def cancel(request: HttpRequest, job_id: Key, order: Body[CancelIn | None] = None) -> Job:
     """Stop a job. A running one is `cancelling` until its processes are gone; asking twice is no error."""
-    caller = actor(request)
-    job = caller.job(job_id, "cancel")
-    return job_actions.cancel(job, by=caller.name, grace_s=order.grace_seconds if order else None)
+    return _act(request, job_id, Verb.CANCEL, Order(grace_s=order.grace_seconds if order else None))
 
 
 @router.post(
@@ -71,10 +72,7 @@ def cancel(request: HttpRequest, job_id: Key, order: Body[CancelIn | None] = Non
 )
 def retry(request: HttpRequest, job_id: Key, order: Body[RetryIn | None] = None) -> Job:
     """Make a new attempt now, with a fresh budget and, if given, another command."""
-    caller = actor(request)
-    job = caller.job(job_id, "retry")
-    command = order.command.as_command(job) if order and order.command else None
-    return job_actions.retry(job, by=caller.name, command=command)
+    return _act(request, job_id, Verb.RETRY, command=order.command if order else None)
 
 
 @router.post(
@@ -86,10 +84,7 @@ def retry(request: HttpRequest, job_id: Key, order: Body[RetryIn | None] = None)
 )
 def escalate(request: HttpRequest, order: EscalateIn, job_id: Key) -> Job:
     """Let another tool try, told what the last attempt met."""
-    caller = actor(request)
-    job = caller.job(job_id, "escalate")
-    command = order.command.as_command(job) if order.command else None
-    return job_actions.escalate(job, by=caller.name, tool=order.tool, command=command)
+    return _act(request, job_id, Verb.ESCALATE, Order(tool=order.tool), order.command)
 
 
 @router.post(
@@ -97,7 +92,7 @@ def escalate(request: HttpRequest, order: EscalateIn, job_id: Key) -> Job:
 )
 def hold(request: HttpRequest, job_id: Key) -> Job:
     """Keep a job that has not started from starting until it is released."""
-    return _plain(request, job_id, "hold", job_actions.hold)
+    return _act(request, job_id, Verb.HOLD)
 
 
 @router.post(
@@ -108,8 +103,8 @@ def hold(request: HttpRequest, job_id: Key) -> Job:
     response=answers(JobDetail, 404, 409),
 )
 def release(request: HttpRequest, job_id: Key) -> Job:
-    """Let go of a held or quarantined job."""
-    return _plain(request, job_id, "release", job_actions.release)
+    """Queue a held or quarantined job, or let it wait for what it still needs."""
+    return _act(request, job_id, Verb.RELEASE)
 
 
 @router.post(
@@ -121,7 +116,7 @@ def release(request: HttpRequest, job_id: Key) -> Job:
 )
 def close(request: HttpRequest, job_id: Key) -> Job:
     """Accept that a quarantined job failed."""
-    return _plain(request, job_id, "close", job_actions.close)
+    return _act(request, job_id, Verb.CLOSE)
 
 
 @router.post(
@@ -133,22 +128,25 @@ def close(request: HttpRequest, job_id: Key) -> Job:
 )
 def review(request: HttpRequest, order: ReviewIn, job_id: Key) -> Job:
     """Approve it, reject it, or ask for changes: then a new attempt is told the message."""
+    return _act(request, job_id, Verb.REVIEW, Order(verdict=order.verdict, message=order.message))
+
+
+def _act(
+    request: HttpRequest, job_id: str, verb: Verb, order: Order = NO_ORDER, command: CommandIn | None = None
+) -> Job:
     caller = actor(request)
-    job = caller.job(job_id, "review")
-    return job_actions.review(job, by=caller.name, verdict=order.verdict, message=order.message)
+    job = caller.job(job_id)
+    if command:
+        order = replace(order, command=command.as_command(job))
+    return job_actions.act(verb, job, by=caller, order=order)
 
 
-def _plain(request: HttpRequest, job_id: str, verb: str, do: Callable[..., Job]) -> Job:
-    caller = actor(request)
-    return do(caller.job(job_id, verb), by=caller.name)
-
-
-class BulkFilter(Order, FilterFields):
+class BulkFilter(RequestBody, FilterFields):
     """The filter of the list, without paging."""
 
 
-class BulkIn(Order):
-    verb: Literal["cancel", "retry", "escalate", "hold", "release", "close"]
+class BulkIn(RequestBody):
+    verb: Literal[Verb.CANCEL, Verb.RETRY, Verb.ESCALATE, Verb.HOLD, Verb.RELEASE, Verb.CLOSE]
     job_ids: list[Key] | None = Field(None, max_length=MOST, description="these jobs; or give `filter`")
     filter: BulkFilter | None = Field(None, description="the jobs that the list shows for this filter")
     tool: Text = Field("", description="for escalate: the tool to try next")
@@ -181,7 +179,7 @@ def bulk(request: HttpRequest, order: BulkIn) -> Any:
     caller = actor(request)
     if (order.job_ids is None) == (order.filter is None):
         raise InvalidDocument("Give either job_ids or filter.")
-    if order.verb == "escalate" and not order.tool:
+    if order.verb is Verb.ESCALATE and not order.tool:
         raise InvalidDocument("Escalate takes a tool.")
     if order.job_ids is not None:
         ids = list(dict.fromkeys(order.job_ids))
@@ -201,38 +199,24 @@ def bulk(request: HttpRequest, order: BulkIn) -> Any:
     }
 
 
-def _try(caller: Actor, order: BulkIn, job_id: str) -> dict[str, Any]:
-    status = ""
+def _try(caller: Actor, body: BulkIn, job_id: str) -> dict[str, Any]:
+    order, status = Order(tool=body.tool), ""
     try:
         job = caller.job(job_id)
         status = job.status
-        caller.require_to(order.verb, job)
-        job_actions.require_possible(order.verb, job) if order.dry_run else _do(caller, order, job)
+        if not body.dry_run:
+            job_actions.act(body.verb, job, by=caller, order=order)
+        elif refused := refusal(body.verb, job, caller, order):
+            raise refused
         return {
             "job_id": job_id,
             "ok": True,
-            "status": status if order.dry_run else _status(job),
+            "status": status if body.dry_run else _status(job),
             "code": "",
             "detail": "",
         }
-    except Refused as refusal:
-        return {"job_id": job_id, "ok": False, "status": status, "code": refusal.code, "detail": refusal.message}
-
-
-def _do(caller: Actor, order: BulkIn, job: Job) -> None:
-    if order.verb == "escalate":
-        job_actions.escalate(job, by=caller.name, tool=order.tool)
-    else:
-        PLAIN[order.verb](job, by=caller.name)
-
-
-PLAIN: dict[str, Callable[..., Job]] = {
-    "cancel": job_actions.cancel,
-    "retry": job_actions.retry,
-    "hold": job_actions.hold,
-    "release": job_actions.release,
-    "close": job_actions.close,
-}
+    except Refused as refused:
+        return {"job_id": job_id, "ok": False, "status": status, "code": refused.code, "detail": refused.message}
 
 
 def _status(job: Job) -> str:

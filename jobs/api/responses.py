@@ -27,7 +27,7 @@ class Problem(Schema):
     type: str = Field(examples=["urn:engine:problem:wrong_state"])
     title: str
     status: int
-    detail: str = Field(examples=["Job job-17 cannot be cancelled: it ended as completed."])
+    detail: str = Field(examples=["Job job-17 is completed; only a job that has not ended can be cancelled."])
     code: str = Field(examples=["wrong_state"])
     request_id: str = ""
     problems: list[ProblemItem] = []
@@ -40,7 +40,7 @@ def answers(ok: Any, *refusals: int, status: int = 200, body: bool = False) -> d
     return {status: ok} | dict.fromkeys(sorted(shared | set(refusals)), Problem)
 
 
-class Order(BaseModel):
+class RequestBody(BaseModel):
     """What the body of a request says. Nothing is converted, nothing unknown is passed over: a near miss is a fault."""
 
     model_config = ConfigDict(extra="forbid", strict=True)

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from jobs.api.auth import READ, SUBMIT, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
-from jobs.api.responses import Order, Text, answers
+from jobs.api.responses import RequestBody, Text, answers
 from jobs.models import JobTemplate
 from jobs.services.submission import job_templates
 
@@ -37,7 +37,7 @@ class TemplateOut(Schema):
         return row.owner.get_username()
 
 
-class TemplateIn(Order):
+class TemplateIn(RequestBody):
     title: Title
     description: Text = ""
     shared: bool = Field(False, description="everybody who sees its repository may start from it")

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from jobs.access import Actor
 from jobs.api.auth import READ, actor
 from jobs.api.pagination import Page, PageQuery, page
-from jobs.api.responses import Moment, Order, RowId, answers
+from jobs.api.responses import Moment, RequestBody, RowId, answers
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import ApiToken
 from jobs.roles import TOKEN_SCOPES
@@ -45,7 +45,7 @@ class NewToken(TokenOut):
     token: str
 
 
-class TokenIn(Order):
+class TokenIn(RequestBody):
     name: Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
     scopes: list[str] = Field(min_length=1, max_length=8, examples=[list(TOKEN_SCOPES)])
     expires_at: Moment | None = None

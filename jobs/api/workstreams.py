@@ -9,7 +9,7 @@ from pydantic import Field
 
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
-from jobs.api.responses import Order, RowId, Text, answers
+from jobs.api.responses import RequestBody, RowId, Text, answers
 from jobs.errors import NotFound
 from jobs.models import Workstream
 from jobs.services.operations import controls
@@ -47,7 +47,7 @@ class WorkstreamsQuery(PageQuery):
     locked: bool | None = None
 
 
-class LockIn(Order):
+class LockIn(RequestBody):
     reason: str = Field("", max_length=200, pattern=r"^[^\x00]*$")
 
 

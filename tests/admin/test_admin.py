@@ -87,7 +87,7 @@ def test_actions_go_through_the_services_and_say_what_was_refused(root: Client) 
     good, done = make_job(JobStatus.QUEUED), make_job(JobStatus.COMPLETED)
     said = run_action(root, Job, "cancel", good, done)
     assert "1 asked to stop" in said
-    assert "it ended as completed" in said
+    assert "only a job that has not ended can be cancelled" in said
     good.refresh_from_db()
     assert (good.status, good.cancelled_by) == ("cancelled", "root")
     event = Event.objects.get(event_type="job.cancelled")

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from adapters.verdict import Reason, Verdict
-from jobs.errors import LockedWorkstream, NotFound, WrongState
+from jobs.errors import InvalidDocument, LockedWorkstream, NotFound, WrongState
 from jobs.models import Event, Job, Node, ToolControl
 from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.operations import controls, job_actions
@@ -31,7 +31,7 @@ def ended(status: JobStatus = JobStatus.FAILED, **fields: Any) -> Job:
 def test_cancel_stops_what_can_be_stopped_and_says_why_it_cannot(status: JobStatus) -> None:
     job = make_job(status=status)
     if status in FINAL:
-        with pytest.raises(WrongState, match="cannot be cancelled: it ended as"):
+        with pytest.raises(WrongState, match="only a job that has not ended can be cancelled"):
             job_actions.cancel(job, by="mara")
         assert not Event.objects.exists()
         return
@@ -111,12 +111,12 @@ def test_a_review_ends_in_its_verdict(verdict: str, status: str) -> None:
     assert job.status == status
     if verdict == "request_changes":
         assert "Add a test for it" in str(job.document()["command"])
-    with pytest.raises(WrongState, match="not in review"):
+    with pytest.raises(WrongState, match="only jobs in review take a verdict"):
         job_actions.review(job, by="mara", verdict=verdict)
 
 
 def test_an_unknown_verdict_is_refused() -> None:
-    with pytest.raises(WrongState, match="use approve, request_changes or reject"):
+    with pytest.raises(InvalidDocument, match="use approve, request_changes or reject"):
         job_actions.review(ended(JobStatus.REVIEW), by="mara", verdict="maybe")
 
 

@@ -108,7 +108,7 @@ def test_a_refused_action_answers_409_with_the_sentence_and_fresh_state(admin, h
     answer = admin.post(f"/jobs/{job.job_id}/cancel", headers=headers)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert "cannot be cancelled: it ended as completed" in page
+    assert "is completed; only a job that has not ended can be cancelled" in page
     assert "Completed" in page
 
 
@@ -159,7 +159,7 @@ def test_bulk_gives_a_result_for_each_job(admin):
     assert answer.status_code == 303
     page = admin.get(answer.headers["Location"]).content.decode()
     assert "1 job cancelled, 1 skipped" in page
-    assert "it ended as completed" in page
+    assert "only a job that has not ended can be cancelled" in page
 
 
 def test_bulk_on_all_that_match_posts_the_filter(admin):

@@ -10,20 +10,21 @@ from adapters import registry
 from jobs.access import Actor
 from jobs.errors import Refused
 from jobs.models import Job
-from jobs.pages.jobs.action_table import BULK, VERBS, perform
+from jobs.pages.jobs.action_table import BULK, Action, action_named, perform
 from jobs.pages.jobs.filters import Filters
 from jobs.pages.shared.htmx import see
 from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.states import Verb
 
 MOST = 500
-ASK_FIRST = ("cancel", "escalate")
+ASK_FIRST = (Verb.CANCEL, Verb.ESCALATE)
 
 
 @page("GET", "POST")
 def bulk(request: Visit) -> HttpResponse:
     if request.method == "GET":
         return render(request, "jobs/bulk.html", request.session.get("bulk") or {"results": []})
-    verb = VERBS.get(request.POST.get("action", ""))
+    verb = action_named(request.POST.get("action", ""))
     jobs = _chosen(request)
     if verb is None or verb.name not in BULK or not jobs:
         return redirect("jobs")
@@ -33,7 +34,7 @@ def bulk(request: Visit) -> HttpResponse:
             "jobs/bulk_confirm.html",
             {"verb": verb, "jobs": jobs, "tools": sorted(registry.adapters()), "post": request.POST, "most": MOST},
         )
-    results = [_one(verb.name, job, request.actor, request.POST) for job in jobs]
+    results = [_one(verb, job, request.actor, request.POST) for job in jobs]
     done = sum(result["done"] for result in results)
     request.session["bulk"] = {
         "results": results,
@@ -53,9 +54,9 @@ def _chosen(request: Visit) -> Sequence[Job]:
     return list(rows.filter(job_id__in=request.POST.getlist("id")[:MOST]).order_by("-pk"))
 
 
-def _one(name: str, job: Job, actor: Actor, fields: Any) -> dict[str, Any]:
+def _one(action: Action, job: Job, actor: Actor, fields: Any) -> dict[str, Any]:
     try:
-        perform(VERBS[name], job, actor, fields)
+        perform(action, job, actor, fields)
     except Refused as refusal:
         return {"job_id": job.job_id, "title": job.title, "done": False, "why": refusal.message}
     return {"job_id": job.job_id, "title": job.title, "done": True, "why": ""}

@@ -10,7 +10,7 @@ from django.shortcuts import render, resolve_url
 from adapters import registry
 from jobs.errors import NotAllowed, Refused
 from jobs.models import Job
-from jobs.pages.jobs.action_table import VERBS, Verb, perform
+from jobs.pages.jobs.action_table import Action, action_named, perform
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, render_head, summary_of
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import is_htmx, see, toast
@@ -20,7 +20,7 @@ from jobs.pages.shared.page_view import Visit, page
 @page("GET", "HEAD", "POST")
 def act(request: Visit, job_id: str, verb: str) -> HttpResponse:
     job = find_job(request, job_id)
-    what = VERBS.get(verb)
+    what = action_named(verb)
     if what is None:
         raise missing("action", verb)
     if request.method == "POST":
@@ -47,14 +47,14 @@ def _names(adapter: Any) -> set[str]:
     return {field.name for field in adapter.fields}
 
 
-def _do(request: Visit, job: Job, verb: Verb) -> HttpResponse:
+def _do(request: Visit, job: Job, action: Action) -> HttpResponse:
     try:
-        perform(verb, job, request.actor, request.POST)
+        perform(action, job, request.actor, request.POST)
     except NotAllowed:
         raise
     except Refused as refusal:
         return _refused(request, job, refusal)
-    said = verb.said.format(job=job.title)
+    said = action.said.format(job=job.title)
     fresh = find_job(request, job.job_id)
     if is_htmx(request):
         answer = render_head(request, fresh, attempts_of(fresh))

@@ -13,7 +13,7 @@ from django_htmx.http import ptag
 
 from jobs import db
 from jobs.models import Dependency, Event, Job, StepAttempt
-from jobs.pages.jobs.action_table import PRIMARY, allowed
+from jobs.pages.jobs.action_table import ACTIONS, PRIMARY, possible_actions
 from jobs.pages.jobs.attempt_chart import draw, working_time
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.log_lines import LogRow, rows_of
@@ -22,7 +22,7 @@ from jobs.pages.shared.policy_labels import in_words
 from jobs.services.reading.logs import open_log
 from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.wait_reasons import for_jobs
-from jobs.states import ALIVE, AttemptStatus, JobStatus
+from jobs.states import ALIVE, AttemptStatus, JobStatus, Verb
 
 TAIL_LINES = 12
 TABS = ("summary", "log", "events", "json")
@@ -52,16 +52,16 @@ def pick_attempt(request: Visit, attempts: Sequence[StepAttempt]) -> StepAttempt
 def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str) -> dict[str, Any]:
     """What every tab shows above its content, and the poll sends again."""
     chain = list(dict.fromkeys([job.spec.get("tool", job.tool), *(a.step_name for a in attempts), job.tool]))
-    verbs = allowed(job, request.actor)
-    primary, picked = PRIMARY.get(JobStatus(job.status), ""), pick_attempt(request, attempts)
+    actions = possible_actions(job, request.actor)
+    primary, picked = PRIMARY.get(JobStatus(job.status)), pick_attempt(request, attempts)
     at = attempts.index(picked) if picked else 0
     return {
         "job": job,
         "attempts": attempts,
         "tab": tab,
         "chain": chain,
-        "verbs": verbs,
-        "primary": primary if any(v.name == primary for v in verbs) else "",
+        "verbs": [action for action in actions if action.name is not Verb.REVIEW],  # the verdict has its own form
+        "primary": primary if primary and ACTIONS[primary] in actions else "",
         "gantt": draw(job, attempts, db.now(), fold=request.GET.get("attempts") != "all"),
         "worked_s": working_time(attempts).total_seconds(),
         "latest": attempts[-1] if attempts else None,
@@ -70,7 +70,7 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
         "after": attempts[at + 1] if at + 1 < len(attempts) else None,
         "event_count": job.events.count(),
         "may_submit": request.actor.may("submit"),
-        "may_review": request.actor.may_do("review", job),
+        "may_review": ACTIONS[Verb.REVIEW] in actions,
         # A held or quarantined job waits for a person, not for a clock: nothing to poll often, but it may move.
         "live": not job.is_final,
     }

@@ -44,14 +44,14 @@ def move(
 def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any], fields: dict[str, Any]) -> None:
     old = JobStatus(job.status)
     if to not in NEXT[old]:
-        raise WrongState(f"Job {job.job_id} is {old.label.lower()}; it cannot become {to.label.lower()}.", state=old)
+        raise WrongState(f"Job {job.job_id} is {old.phrase}; it cannot become {to.label.lower()}.", state=old)
     at = db.now()
     fields |= {"status": to, "updated_at": at, "finished_at": at if to in FINAL else None, "expires_at": None}
     if to == JobStatus.QUEUED:
         fields |= queue_fields(job, at)
     # Old status and fence in the WHERE clause are the lock: of two callers, one updates a row.
     if not Job.objects.filter(pk=job.pk, status=old, fence=job.fence).update(version=F("version") + 1, **fields):
-        raise WrongState(f"Job {job.job_id} is no longer {old.label.lower()}.", state=old)
+        raise WrongState(f"Job {job.job_id} is no longer {old.phrase}.", state=old)
     for name, value in fields.items():
         setattr(job, name, value)
     job.version += 1

@@ -184,11 +184,17 @@ def ensure_workstream(run: Run, ws_id: str) -> Workstream:
 
 
 def refuse_locked(ws_id: str) -> None:
+    if refused := lock_refusal(ws_id):
+        raise refused
+
+
+def lock_refusal(ws_id: str) -> LockedWorkstream | None:
     """A lock holds for the line of work, whatever run names it."""
     locked = Workstream.objects.filter(ws_id=ws_id, locked=True).first()
-    if locked:
-        why = f": {locked.locked_reason}" if locked.locked_reason else ""
-        raise LockedWorkstream(f"Workstream {ws_id} is locked and takes no new jobs{why}.", workstream_id=ws_id)
+    if locked is None:
+        return None
+    why = f": {locked.locked_reason}" if locked.locked_reason else ""
+    return LockedWorkstream(f"Workstream {ws_id} is locked and takes no new jobs{why}.", workstream_id=ws_id)
 
 
 def title_of(document: dict[str, Any]) -> str:
