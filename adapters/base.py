@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import schema
 from adapters import environment, executable, execution, facts, gitinfo, paths, rules
+from adapters.confinement import Profile
 from adapters.errors import AdapterError, BadCommand
 from adapters.evidence import Evidence
 from adapters.facts import Said, Told
@@ -48,6 +49,7 @@ class Draft:
     env: dict[str, str]
     cwd: Path
     attempt_dir: Path
+    tool_dir: Path
     job: Job
 
     def add(self, *arguments: str) -> None:
@@ -69,6 +71,9 @@ class ToolAdapter:
     own_env: ClassVar[Mapping[str, str]] = {}
     allowed_env: ClassVar[tuple[str, ...]] = ()  # dangerous names that this tool's jobs may set
     makes_commits: ClassVar[bool] = False
+    needs: ClassVar[Profile] = (
+        Profile()
+    )  # what it reads and writes beyond a confined tool's working tree: logins, sessions
 
     # What a tool's file fills in
 
@@ -137,6 +142,7 @@ class ToolAdapter:
             env.values,
             places.working_dir,
             ctx.attempt_dir,
+            ctx.tool_dir,
             job,
         )
         self.check(draft)

@@ -49,5 +49,12 @@ class TreeUnknown(AdapterError):
     reason = Reason.INFRA
 
 
+class CannotConfine(AdapterError):
+    """Tools have to be confined, and this host cannot."""
+
+    reason = Reason.INFRA
+    blames_tool = True
+
+
 class UnknownTool(AdapterError, LookupError):
     """No adapter of that name is registered."""

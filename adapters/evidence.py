@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from adapters.gitinfo import GitChange
 
 LOG = "output.log"
+TOOL_DIR = "tool"  # of an attempt's directory: what the tool may write there
 LONGEST_LINE = 4 * 1024 * 1024  # JSON lines hold whole tool outputs; beyond this a line is cut, never kept in memory
 LONGEST_FILE = 20 * 1024 * 1024
 SHORTEST_SECRET = 8  # masking shorter values would blot out ordinary words
@@ -27,6 +29,10 @@ def mapping(value: Any) -> dict[str, Any]:
 def plain(raw: bytes) -> str:
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
     return ESCAPES.sub("", text) if "\x1b" in text else text
+
+
+def _no_link(path: str, options: int) -> int:
+    return os.open(path, options | os.O_NOFOLLOW | os.O_NONBLOCK)  # nor wait for the writer of a pipe
 
 
 class Evidence:
@@ -82,9 +88,9 @@ class Evidence:
         return next((line.strip() for line in reversed(self.tail().splitlines()) if line.strip()), "")
 
     def file(self, name: str) -> bytes:
-        """A file that the tool was told to write into the attempt's directory; empty if there is none."""
+        """A file that the tool was told to write into its directory; empty if there is none, or a link to another place."""
         try:
-            with (self.attempt_dir / name).open("rb") as source:
+            with open(self.attempt_dir / TOOL_DIR / name, "rb", opener=_no_link) as source:
                 content = source.read(LONGEST_FILE)
         except OSError:
             return b""

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters import facts, git_lock, gitinfo, paths, report
+from adapters import confinement, facts, git_lock, gitinfo, paths, report
 from adapters.environment import secrets_of
 from adapters.errors import AdapterError, OutsideRoots, TreeUnknown
 from adapters.evidence import LOG, Evidence
 from adapters.interface import Adapter, Command, Context, Job, JobResult
 from adapters.process.runner import run_process
-from adapters.process.spec import DEFAULT_LOG_BYTES, EndedBy, Ending, Spec
+from adapters.process.spec import DEFAULT_LOG_BYTES, Confine, EndedBy, Ending, Spec
 from adapters.verdict import Verdict
 
 BEFORE = "before.json"
@@ -38,6 +39,8 @@ def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
     places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
     paths.must_exist(places)
     ctx.attempt_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (ctx.tool_dir, ctx.tmp):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = adapter.prepare(job, replace(ctx, paths=places))
     before, state = _first_look(adapter, job, places)
     # Also where there is no repository: without the file, nobody could tell that from a tree that was not examined.
@@ -58,6 +61,7 @@ def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[
     result = _result(ending, verdict, change)
     result.log_path = str(places.log_file or ctx.attempt_dir / LOG)
     result.metadata["git_lock_removed"] = lock
+    shutil.rmtree(ctx.tmp, ignore_errors=True)
     if not verdict.success:
         result.error_report_path = _report(job, verdict, ending, ctx, places)
     elif places.error_report:
@@ -91,10 +95,11 @@ def execute(
 
 def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec:
     metadata = job.get("metadata") or {}
+    env = command.env if "TMPDIR" in (job.get("env") or {}) else {**command.env, "TMPDIR": str(ctx.tmp)}
     idle = metadata.get("idle_timeout_seconds", command.idle_timeout_s)
     return Spec(
         argv=command.argv,
-        env=command.env,
+        env=env,
         cwd=command.cwd,
         attempt_dir=ctx.attempt_dir,
         marker=ctx.marker,
@@ -110,7 +115,14 @@ def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec
         max_log_bytes=int(metadata.get("max_log_bytes") or DEFAULT_LOG_BYTES),
         # The caller sits in the same process and only waits; who holds a lease sets a dead man of its own.
         dead_man_s=None,
+        confine=_confine(ctx, command, env, places),
     )
+
+
+def _confine(ctx: Context, command: Command, env: dict[str, str], places: paths.Paths) -> Confine | None:
+    if ctx.confinement is None:
+        return None
+    return confinement.confine(command.argv, env, places, ctx.confinement, ctx.attempt_dir, (ctx.tool_dir, ctx.tmp))
 
 
 def _look(places: paths.Paths) -> gitinfo.TreeState | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from adapters import umask
-from adapters.evidence import Evidence
+from adapters.confinement import Profile
+from adapters.evidence import TOOL_DIR, Evidence
 from adapters.paths import Paths
 from adapters.process.spec import Ending
 from adapters.verdict import Verdict
@@ -54,6 +55,17 @@ class Context:
     paths: Paths | None = None  # the job's, if the caller has resolved and checked them already
     tree_is_shared: bool = False
     umask: int = field(default_factory=umask.current)  # of the tool and of the job's log file
+    temp_dir: Path | None = None  # the tool's TMPDIR, made at the start and removed at the end; None: in `attempt_dir`
+    confinement: Profile | None = None  # None: the tool runs with the rights of the worker
+
+    @property
+    def tool_dir(self) -> Path:
+        """The part of `attempt_dir` that is the tool's: its reports and histories. The rest is Engine's."""
+        return self.attempt_dir / TOOL_DIR
+
+    @property
+    def tmp(self) -> Path:
+        return self.temp_dir or self.attempt_dir / "tmp"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,14 @@ def flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}; use 1 or 0.")
 
 
+def word(name: str, words: tuple[str, ...]) -> str:
+    """One of `words`; the first unless the variable is set."""
+    value = text(name, words[0])
+    if value not in words:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use {', '.join(words[:-1])} or {words[-1]}.")
+    return value
+
+
 def number(name: str, default: float, least: float = 0) -> float:
     value = text(name)
     try:

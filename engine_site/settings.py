@@ -57,13 +57,8 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [_ASSETS / "templates"],
+        "APP_DIRS": True,
         "OPTIONS": {
-            "loaders": [
-                (
-                    "django.template.loaders.cached.Loader",
-                    ["engine_site.template_loader.Loader", "django.template.loaders.app_directories.Loader"],
-                )
-            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -175,6 +170,10 @@ ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", 10)
 ENGINE_RUN_AS = env.text("ENGINE_RUN_AS")
 # For the files that tools and jobs make. Engine's own lie in a directory that only its user may open.
 ENGINE_UMASK = env.mask("ENGINE_UMASK")
+# Tools see the system, their toolchain and their working tree alone. "auto": where the kernel can; "require": or not at all.
+ENGINE_CONFINE = env.word("ENGINE_CONFINE", ("auto", "require", "off"))
+ENGINE_CONFINE_READ = env.names("ENGINE_CONFINE_READ")  # more that every tool may read, such as ~/.npmrc
+ENGINE_CONFINE_WRITE = env.names("ENGINE_CONFINE_WRITE")  # and write, such as ~/.cache or /tmp
 ENGINE_RLIMITS = {
     name.strip(): int(value) for name, _, value in (pair.partition("=") for pair in env.names("ENGINE_RLIMITS"))
 }

@@ -5,7 +5,7 @@ from adapters.process.keepers import KeeperPool
 from adapters.process.logs import ErrorLine, Line, LogFile
 from adapters.process.runner import Shim, run_process
 from adapters.process.search import Hit, SearchResult
-from adapters.process.spec import MARKER_NAME, EndedBy, Ending, Spec
+from adapters.process.spec import MARKER_NAME, Confine, EndedBy, Ending, Spec
 from adapters.process.sweep import (
     Proc,
     Swept,
@@ -20,6 +20,7 @@ from adapters.process.sweep import (
 
 __all__ = [
     "MARKER_NAME",
+    "Confine",
     "EndedBy",
     "Ending",
     "ErrorLine",

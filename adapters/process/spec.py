@@ -40,6 +40,14 @@ def tag_for(marker: str) -> int:
 
 
 @dataclass(frozen=True)
+class Confine:
+    """What the tool may read (and run), and what it may write as well: absolute paths, each with all that is below it."""
+
+    read: tuple[str, ...]
+    write: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Spec:
     """One program to run; everything that the shim needs to know, checked before anything starts."""
 
@@ -64,6 +72,7 @@ class Spec:
     rlimits: Mapping[str, int | tuple[int, int]] | None = None  # {"nofile": 1024}, {"core": (0, 0)}
     user: str | None = None
     umask: int = 0o077
+    confine: Confine | None = None  # None: with the rights of the worker
     # A control group of the attempt's own, where the host allows one. Off, because a move into a group waits 12 to 20 ms
     # for the kernel, for all starts of the host one after the other; tags (see keeper/limits.py) cost nothing.
     use_cgroup: bool = False
@@ -98,6 +107,7 @@ class Spec:
         wire["tag"] = tag_for(self.marker)
         wire["cwd"] = os.path.abspath(self.cwd)  # noqa: PTH100
         wire["rlimits"] = dict(self.rlimits or {})
+        wire["confine"] = None if self.confine is None else asdict(self.confine)
         wire["stdin_b64"] = None if self.stdin is None else base64.b64encode(self.stdin).decode("ascii")
         return wire
 

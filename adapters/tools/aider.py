@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from adapters import gitinfo, rules
 from adapters.base import Draft, Field, Job, JobResult
+from adapters.confinement import Profile
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence
 from adapters.facts import Said, Told
@@ -57,6 +58,7 @@ class AiderAdapter(AgentAdapter):
     capabilities = ("edit", "commit", "usage", "cost")
     streams: ClassVar[Literal["merged", "split"]] = "merged"  # it prints everything on stdout
     default_idle_s = 660.0  # it waits 600 s for one answer
+    needs = Profile(write=("~/.aider", "~/.aider.conf.yml", "~/.aider.model.settings.yml"))
     own_env = {"COLUMNS": "1000", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1"}
     fields = (PROMPT, MODEL, Field("files", "Files", help="What it may edit, with blanks between; empty: it finds it."))
 
@@ -81,7 +83,7 @@ class AiderAdapter(AgentAdapter):
         own = [word for word in PLAIN if word not in asked]
         for word, name in OWN_FILES.items():
             if not flags.has(draft.args, word):
-                own += [word, str(draft.attempt_dir / name)]
+                own += [word, str(draft.tool_dir / name)]
         if not flags.has(draft.args, "--env-file"):
             own += ["--env-file", str(self._env_file(draft))]
         message = flags.value(draft.args, *MESSAGE)

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
+from adapters.confinement import Profile
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
 from adapters.process.spec import Ending
@@ -27,6 +28,7 @@ class ClaudeAdapter(AgentAdapter):
     executables = ("claude",)
     capabilities = ("edit", "shell", "usage", "cost", "resume")
     default_idle_s = 900.0  # a command that it runs may take ten minutes without a word
+    needs = Profile(write=("~/.claude", "~/.claude.json", "~/.config/claude"))
     own_env = {
         # Its own ten retries, also of a wrong key, take minutes in which nothing happens.
         "CLAUDE_CODE_MAX_RETRIES": "2",

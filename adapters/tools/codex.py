@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
+from adapters.confinement import Profile
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
 from adapters.process.spec import Ending
@@ -52,6 +53,7 @@ NOT_APPLIED = re.compile(r"apply_patch verification failed: .*")
 
 class CodexAdapter(AgentAdapter):
     name = "codex"
+    needs = Profile(write=("~/.codex",))
     executables = ("codex",)
     capabilities = ("edit", "shell", "usage", "resume")
     default_idle_s = 600.0  # it waits without end for a network that is away

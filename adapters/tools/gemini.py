@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
+from adapters.confinement import Profile
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
@@ -39,6 +40,7 @@ class GeminiAdapter(AgentAdapter):
     capabilities = ("edit", "shell", "usage", "resume")
     default_idle_s = 600.0
     # Else it starts itself a second time; the copy is not ended with the first.
+    needs = Profile(write=("~/.gemini",))
     own_env = {"GEMINI_CLI_NO_RELAUNCH": "true"}
     valued = frozenset(
         {
@@ -78,9 +80,6 @@ class GeminiAdapter(AgentAdapter):
         if self.may_write(draft.job) and not flags.has(draft.args, "--approval-mode", "-y", "--yolo"):
             # In its default mode a headless gemini is not offered any tool that edits, says so to nobody, and exits 0.
             draft.add("--approval-mode", "auto_edit")
-        if "TMPDIR" not in (draft.job.get("env") or {}):
-            # An error leaves the whole conversation in a file there, foreverybody to read.
-            draft.env["TMPDIR"] = str(draft.attempt_dir)
         if "GEMINI_API_KEY" in draft.env:
             # It fills what is not set from the repository's .env, which could send the key elsewhere; empty is set.
             draft.env.setdefault("GOOGLE_GEMINI_BASE_URL", "")

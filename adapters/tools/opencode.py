@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters import rules
 from adapters.base import Draft, Job, JobResult
+from adapters.confinement import Profile
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
 from adapters.process.spec import Ending
@@ -49,6 +50,9 @@ class OpencodeAdapter(AgentAdapter):
     executables = ("opencode",)
     capabilities = ("edit", "shell", "usage", "cost", "resume")
     default_idle_s = 300.0  # it retries a failing server forever without a word: silence is the only sign
+    needs = Profile(
+        write=("~/.config/opencode", "~/.local/share/opencode", "~/.local/state/opencode", "~/.cache/opencode")
+    )
     own_env = {
         "OPENCODE_DISABLE_AUTOUPDATE": "1",
         "OPENCODE_DISABLE_MODELS_FETCH": "1",

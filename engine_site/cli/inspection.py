@@ -16,6 +16,7 @@ from engine_site.cli.backend import backend
 from engine_site.cli.jobs import Json, read
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import Node
+from jobs.services.execution import confinement
 from schema.client import EngineError
 
 Limit = Annotated[int, typer.Option(min=1, max=10_000)]
@@ -98,6 +99,7 @@ def doctor(as_json: Json = False) -> None:
         "data": str(settings.ENGINE_DATA_DIR),
         "roots": settings.ENGINE_ROOTS,
         "shell_allowed": settings.ENGINE_ALLOW_SHELL,
+        "confinement": confinement.state()[1],
     }
     well = True
     try:

@@ -13,6 +13,7 @@ from engine_site.cli.app import app
 from engine_site.up import Failed, open_port, prepare
 from engine_site.up import up as run_site
 from engine_site.web.server import serve
+from jobs.services.execution import confinement
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -39,6 +40,9 @@ def up(
             out.print(f"\n[bold]Engine is ready:[/] {address}\n")
             if not demonstration.anybody():
                 out.print("No user exists yet. Create one with: engine manage createsuperuser\n")
+        confined, sentence = confinement.state()
+        if not confined:
+            out.print(f"[red]{sentence}[/]\n")
         out.print("Ctrl-C stops it.")
 
     with _one_sentence():

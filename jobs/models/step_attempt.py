@@ -1,3 +1,4 @@
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
@@ -7,6 +8,8 @@ from django.utils import timezone
 
 from jobs.models.durations import measured_s
 from jobs.states import ATTEMPT_FINAL, AttemptStatus
+
+MAX_TEMP_DIR = 64  # characters
 
 
 class StepAttemptQuerySet(models.QuerySet["StepAttempt"]):
@@ -98,6 +101,13 @@ class StepAttempt(models.Model):
     @property
     def directory(self) -> Path:
         return Path(settings.ENGINE_DATA_DIR) / self.log_dir
+
+    @property
+    def temp_dir(self) -> Path:
+        """The tool's TMPDIR. Short, as the path of a socket may have 107 bytes and programs add up to 40 of their own."""
+        name = self.marker[:12]
+        place = Path(settings.ENGINE_DATA_DIR) / "tmp" / name
+        return place if len(str(place)) <= MAX_TEMP_DIR else Path(tempfile.gettempdir()) / f"engine-{name}"
 
     @property
     def is_final(self) -> bool:

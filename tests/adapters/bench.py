@@ -83,6 +83,13 @@ class Bench:
             "metadata": {"timeout_seconds": 20, **metadata},
         }
 
+    @property
+    def tool_dir(self) -> Path:
+        """Where the tool leaves its reports."""
+        place = self.attempt / "tool"
+        place.mkdir(exist_ok=True)
+        return place
+
     def context(self, **more: Any) -> Context:
         assert self.repo.is_dir()
         server_env = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.home), "DATABASE_URL": "sqlite:///secret"}

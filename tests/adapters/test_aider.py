@@ -135,9 +135,9 @@ def test_its_own_failing_tests_are_told_apart_from_an_edit_that_does_not_fit(ben
 
 def test_a_request_that_was_never_answered_is_seen_in_its_analytics(bench: Bench) -> None:
     events = [{"event": "launched"}, {"event": "message_send_starting"}, {"event": "exit"}]
-    (bench.attempt / "analytics.jsonl").write_text("\n".join(json.dumps(event) for event in events))
+    (bench.tool_dir / "analytics.jsonl").write_text("\n".join(json.dumps(event) for event in events))
     assert bench.judged("aider", HEAD).reason is Reason.NETWORK
-    with (bench.attempt / "analytics.jsonl").open("a") as file:
+    with (bench.tool_dir / "analytics.jsonl").open("a") as file:
         file.write('\nnot json\n{"event": "message_send"}\n')
     assert bench.judged("aider", HEAD, git=CHANGED).reason is Reason.OK
 
@@ -179,8 +179,9 @@ def test_the_reference_job_gets_what_keeps_it_from_hanging(bench: Bench) -> None
         "--no-auto-lint",
     ):
         assert flag in argv
-    for flag in ("--analytics-log", "--chat-history-file", "--input-history-file", "--env-file"):
-        assert Path(argv[argv.index(flag) + 1]).parent == bench.attempt
+    for flag in ("--analytics-log", "--chat-history-file", "--input-history-file"):
+        assert Path(argv[argv.index(flag) + 1]).parent == bench.tool_dir
+    assert Path(argv[argv.index("--env-file") + 1]).parent == bench.attempt
     assert argv[-2:] == ["--message", "Fix the bug"]
     assert "--map-tokens" not in argv
     assert env["COLUMNS"] == "1000" and env["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"

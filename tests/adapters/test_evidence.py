@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -51,8 +52,18 @@ def test_no_log_is_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_a_tools_own_files_are_masked(tmp_path: Path) -> None:
-    (tmp_path / "junit.xml").write_text("the key is from-vault, not abc")
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool" / "junit.xml").write_text("the key is from-vault, not abc")
     assert evidence(tmp_path, b"", ("from-vault", "abc")).file("junit.xml") == b"the key is ***, not abc"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_tool_cannot_have_another_file_read_for_its_own(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "secret").write_text("Engine's key")
+    report = tmp_path / "tool" / "junit.xml"
+    report.symlink_to(tmp_path / "secret") if kind == "link" else os.mkfifo(report)
+    assert Evidence(tmp_path).file("junit.xml") == b""
 
 
 def commit(repo: Path, message: str) -> None:

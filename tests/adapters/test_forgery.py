@@ -34,10 +34,10 @@ def history(*answers: str) -> str:
 
 
 def aider(bench: Bench, log: str, *answers: str, analytics: bool = True, **more: Any) -> Any:
-    (bench.attempt / "llm.log").write_text(history(*answers))
+    (bench.tool_dir / "llm.log").write_text(history(*answers))
     if analytics:
         events = [{"event": "message_send_starting"}, {"event": "message_send", "properties": SENT}]
-        (bench.attempt / "analytics.jsonl").write_text("\n".join(map(json.dumps, events)))
+        (bench.tool_dir / "analytics.jsonl").write_text("\n".join(map(json.dumps, events)))
     return bench.judged("aider", log, args=("--message", "x"), **more)
 
 

@@ -85,13 +85,13 @@ def test_the_real_pytest_names_what_failed(bench: Bench) -> None:
 def test_a_junit_file_is_asked_for_where_pytest_runs(exe: str, args: list[str], at: int | None, bench: Bench) -> None:
     bench.stand_in(exe)
     argv = get("tests").prepare(bench.job("tests", *args, exe=exe), bench.context()).argv[1:]
-    own = f"--junitxml={bench.attempt / 'junit.xml'}"
+    own = f"--junitxml={bench.tool_dir / 'junit.xml'}"
     assert argv == (args if at is None else [*args[:at], own, *args[at:]])
 
 
 @pytest.mark.parametrize("content", ["<broken", "<!DOCTYPE x [<!ENTITY a 'b'>]><testsuites/>", ""])
 def test_a_bad_junit_file_is_left_aside(content: str, bench: Bench) -> None:
-    (bench.attempt / "junit.xml").write_text(content)
+    (bench.tool_dir / "junit.xml").write_text(content)
     assert bench.judged("tests", "1 failed, 2 passed in 0.1s\n", 1).details["passed"] == 2
 
 

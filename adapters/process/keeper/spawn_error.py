@@ -25,6 +25,8 @@ def sentence(spec: "dict[str, Any]", stage: str, number: int, text: str) -> str:
         return f"The tool cannot run as user {spec.get('user')!r}: {text}."
     if stage == "rlimits":
         return f"The limits {spec.get('rlimits')} cannot be set: {text}."
+    if stage == "confine":
+        return f"The tool cannot be confined, so it was not started: {text} (ENGINE_CONFINE)."
     if stage != "exec":
         return f"{program} could not be started: {text}."
     if number == errno.ENOENT and "/" in program and os.path.exists(os.path.join(cwd, program)):  # noqa: PTH110, PTH118
@@ -33,7 +35,8 @@ def sentence(spec: "dict[str, Any]", stage: str, number: int, text: str) -> str:
         where = "there is no such file" if "/" in program else "it is not on the PATH of the job"
         return f"{program} could not be started: {where} (command.exe)."
     if number in (errno.EACCES, errno.EPERM):
-        return f"{program} could not be started: it is not executable for this user (command.exe)."
+        closed = ", or it lies outside of what a confined tool may read" if spec.get("confine") else ""
+        return f"{program} could not be started: it is not executable for this user{closed} (command.exe)."
     if number == errno.ENOEXEC:
         return f"{program} could not be started: it is no program of this system and its first line names none (#!)."
     if number == errno.E2BIG:

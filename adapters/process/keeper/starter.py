@@ -2,16 +2,18 @@
 
 The usual start is vfork, which copies no page tables: a third of the cost of a fork from Python. Where the tool gets
 another user, limits or a control group, code has to run between fork and exec, so it is a fork. Both end with the
-program's image in place or with a SpawnError.
+program's image in place or with a SpawnError. A tool that is to be confined (see `landlock.py`) is started by vfork from a
+thread that has confined itself, or confines itself after a fork.
 """
 
+import _thread
 import errno
 import os
 import resource
 import select
 import signal
 
-from . import kernel
+from . import kernel, landlock
 from .account import Account
 from .cgroup import ControlGroup
 from .spawn_error import SpawnError, sentence
@@ -35,7 +37,32 @@ def start(spec: "dict[str, Any]", account: Account, group: ControlGroup | None, 
     """Start the tool; returns its pid once the new program image is in place."""
     if fork_exec is None or spec.get("rlimits") or account.name is not None or group is not None:
         return _fork(spec, account, group, stdio)
-    return _vfork(spec, stdio)
+    return _confined(spec, stdio) if spec.get("confine") else _vfork(spec, stdio)
+
+
+def _confined(spec: "dict[str, Any]", stdio: tuple[int, int, int]) -> int:
+    """`_vfork` in a thread of its own: a restriction stays with the thread that made it, and is never taken back."""
+    outcome: list[int | BaseException] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def restrict_and_start() -> None:
+        try:
+            landlock.restrict(spec["confine"])
+            outcome.append(_vfork(spec, stdio))
+        except BaseException as failure:
+            outcome.append(failure)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(restrict_and_start, ())
+    with done:
+        (pid_or_failure,) = outcome
+    if isinstance(pid_or_failure, landlock.NotConfined):
+        raise SpawnError(sentence(spec, "confine", pid_or_failure.errno or 0, str(pid_or_failure)))
+    if isinstance(pid_or_failure, BaseException):
+        raise pid_or_failure
+    return pid_or_failure
 
 
 def _vfork(spec: "dict[str, Any]", stdio: tuple[int, int, int]) -> int:
@@ -141,6 +168,9 @@ def _become_tool(
     for name, value in (spec.get("rlimits") or {}).items():
         limits = (value, value) if isinstance(value, int) else tuple(value)
         resource.setrlimit(getattr(resource, "RLIMIT_" + name.upper()), limits)
+    if spec.get("confine"):
+        yield "confine"
+        landlock.restrict(spec["confine"])
     yield "user"
     account.become()
     kernel.die_with_parent(signal.SIGKILL)  # after setuid, which clears it

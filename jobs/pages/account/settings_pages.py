@@ -21,6 +21,7 @@ from jobs.pages.shared.labels import duration, size
 from jobs.pages.shared.page_view import Visit, page
 from jobs.roles import TOKEN_SCOPES
 from jobs.services.accounts import tokens
+from jobs.services.execution import confinement
 
 TABS = (
     ("profile", "Profile"),
@@ -69,6 +70,7 @@ def policies() -> list[tuple[str, str]]:
         ("And is tried again after", duration(conf.ENGINE_CIRCUIT_OPEN_S)),
         ("The shell tool", "is allowed" if conf.ENGINE_ALLOW_SHELL else "is switched off"),
         ("Programs besides those of adapters", ", ".join(conf.ENGINE_EXECUTABLES) or "none"),
+        ("Confinement of tools", confinement.state()[1]),
         ("Directories in which jobs work", ", ".join(conf.ENGINE_ROOTS)),
     ]
 

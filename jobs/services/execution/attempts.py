@@ -18,6 +18,7 @@ from adapters.verdict import Reason, Verdict
 from jobs.models import StepAttempt
 from jobs.services.accounts import node_secrets
 from jobs.services.core import events
+from jobs.services.execution import confinement
 from jobs.services.submission import job_paths
 
 log = logging.getLogger("engine.attempts")
@@ -51,7 +52,9 @@ def prepare(attempt: StepAttempt, secrets: dict[str, str], earlier_since: dateti
     since then is removed. Raises AdapterError with a sentence; nothing has been started then.
     """
     lock = _free_index(attempt, earlier_since) if earlier_since and attempt.job.exclusive else ""
-    prepared = execution.begin(registry.get(attempt.step_name), _document(attempt), _context(attempt, secrets))
+    adapter = registry.get(attempt.step_name)
+    context = replace(_context(attempt, secrets), confinement=confinement.profile_for(adapter))
+    prepared = execution.begin(adapter, _document(attempt), context)
     return Prepared(
         _bounded(attempt, prepared),
         list(prepared.command.display),
@@ -156,6 +159,7 @@ def _context(attempt: StepAttempt, secrets: dict[str, str]) -> Context:
         escalation_level=attempt.escalation_level,
         attempt=attempt.number,
         umask=settings.ENGINE_UMASK,
+        temp_dir=attempt.temp_dir,
     )
 
 

@@ -28,7 +28,7 @@ def remove_jobs(batch: Sequence[int], removable: JobQuerySet, done: Removed) -> 
 
     Logs go before rows: a row without its log says so, a log without its row would never be found again.
     """
-    attempts = list(StepAttempt.objects.filter(job_id__in=batch).only("job_id", "log_dir", "log_bytes"))
+    attempts = list(StepAttempt.objects.filter(job_id__in=batch).only("job_id", "marker", "log_dir", "log_bytes"))
     for attempt in attempts:
         _remove_directory(attempt)
         LogChunk.objects.filter(attempt=attempt).delete()  # megabytes: apart, so that no writer waits for all of them
@@ -48,3 +48,5 @@ def _remove_directory(attempt: StepAttempt) -> None:
     place = attempt.directory.resolve()
     if attempt.log_dir and place.is_relative_to(root) and place != root:
         shutil.rmtree(place, ignore_errors=True)
+    if attempt.marker:
+        shutil.rmtree(attempt.temp_dir, ignore_errors=True)  # of one that was lost; others removed it themselves

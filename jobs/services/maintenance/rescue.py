@@ -1,5 +1,7 @@
 """Close attempts that their worker left: end what still runs, and adopt the result if one was recorded."""
 
+import shutil
+
 from django.conf import settings
 
 from adapters.process import Ending
@@ -22,6 +24,7 @@ def rescue(attempt: StepAttempt, cause: str, *, by: str = "maintenance") -> None
     if attempt.host == settings.ENGINE_NODE:
         survivors = kill_attempt(attempt.directory, attempt.marker).survivors
         ending = read_ending(attempt.directory)
+        shutil.rmtree(attempt.temp_dir, ignore_errors=True)
     if ending is None or not _is_own_ending(ending, attempt):
         settle(attempt, Verdict(Reason.LOST, f"Lost: {cause}.", "lost", details={"survivors": survivors}), by=by)
         return
