@@ -77,17 +77,20 @@ check: $(VENV)/.dev ## style, types, import contracts, templates, static files, 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djade --check --target-version 6.1 $$(git ls-files 'templates/*.html')
+	$(BIN)/djangofmt --check templates
 	$(call biome_check,--error-on-warnings)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	ENGINE_HTTPS=1 ENGINE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(40))') \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-fmt: $(VENV)/.dev ## format the code and apply safe lint fixes
+fmt: $(VENV)/.dev ## format code and templates, apply safe lint fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/djade --target-version 6.1 $$(git ls-files 'templates/*.html')
+	$(BIN)/djangofmt templates
 	$(call biome_check,--write)
 
-schema: $(VENV)/.dev ## write schema/openapi.json and docs/operations.md anew
+schema: $(VENV)/.dev ## regenerate schema/openapi.json and docs/operations.md
 	$(BIN)/python manage.py export_openapi_schema --api engine_site.api.api --indent 1 --output schema/openapi.json
 	$(BIN)/python -m tests.api.operations_table
 
@@ -115,7 +118,7 @@ fuzz: $(VENV)/.dev ## schemathesis against the running API
 leaks: $(VENV)/.dev ## run a job that prints its secret in many ways, and search everything for it
 	$(BIN)/python -m tests.leaks
 
-pins: ## resolve the hashed requirements anew (needs uv)
+pins: ## resolve the hashed requirements again (needs uv)
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate requirements/aider.in -o requirements/aider.txt

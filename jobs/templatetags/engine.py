@@ -5,11 +5,13 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from jobs.access import NEEDS
+from jobs.models import Job, StepAttempt
 from jobs.pages.shared import charts, counting, labels
 
 register = template.Library()
@@ -166,3 +168,16 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         else:
             params[key] = value
     return f"?{params.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def query_set(context: dict[str, Any], key: str, value: Any) -> str:
+    """The page's address with the parameter `key`, known only at run time, set to `value`, or removed without one."""
+    return query(context, **{key: value or None})
+
+
+@register.simple_tag
+def log_address(job: Job, attempt: StepAttempt, line: int | None = None) -> str:
+    """An attempt's log, at a line if one is known."""
+    address = f"{reverse('job-log', args=[job.job_id])}?attempt={attempt.number}"
+    return f"{address}&line={line}#L{line}" if line else address

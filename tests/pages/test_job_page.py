@@ -7,6 +7,7 @@ from jobs.models import ErrorGroup, Job
 from jobs.services.core import events
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_document, make_job
+from tests.pages.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -50,10 +51,10 @@ def test_a_failed_job_shows_its_error_card_with_the_kind_of_error(admin):
         error=kind,
         verdict={"summary": "It went <boom>", "rule": "exit code", "evidence": [">  assert x", "E   no"]},
     )
-    page = admin.get(f"/jobs/{job.job_id}").content.decode()
+    page = squeezed(admin.get(f"/jobs/{job.job_id}"))
     assert "It went &lt;boom&gt;" in page
     assert "Seen 3 times" in page
-    assert '<span class="error-line">&gt;  assert x</span>' in page
+    assert '<span class="error-line">&gt; assert x</span>' in page
 
 
 def test_the_head_is_quiet_until_something_changes_and_ends_its_polling(admin, django_assert_max_num_queries):
@@ -198,7 +199,7 @@ def test_keys_lead_to_the_attempts_beside_the_one_on_screen(admin):
     job = make_job(JobStatus.FAILED)
     for _ in range(3):
         make_attempt(job, AttemptStatus.FAILED)
-    page = admin.get(f"/jobs/{job.job_id}/log?attempt=2").content.decode()
+    page = squeezed(admin.get(f"/jobs/{job.job_id}/log?attempt=2"))
     assert f'href="/jobs/{job.job_id}/log?attempt=1" data-key="["' in page
     assert f'href="/jobs/{job.job_id}/log?attempt=3" data-key="]"' in page
     assert 'data-key="]"' not in admin.get(f"/jobs/{job.job_id}").content.decode()

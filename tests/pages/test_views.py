@@ -3,6 +3,7 @@ import pytest
 from jobs.models import Event, SavedView
 from jobs.services.accounts import saved_views
 from tests.factories import make_job, make_user
+from tests.pages.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -25,7 +26,7 @@ def test_a_view_is_saved_under_a_name_and_leads_back_to_its_filters(client, vera
     assert (answer.status_code, answer["Location"]) == (303, "/jobs?tool=git")
     view = SavedView.objects.get()
     assert (view.name, view.query, view.owner, view.shared) == ("Git work", "tool=git", vera, False)
-    page = client.get("/jobs?tool=git").content.decode()
+    page = squeezed(client.get("/jobs?tool=git"))
     assert 'href="/jobs?tool=git" aria-current="true"' in page
     assert f"/jobs/views/{view.pk}/delete" in page
 
