@@ -23,7 +23,9 @@ def profile_for(adapter: Adapter) -> Profile | None:
             )
         return None
     needs: Profile = getattr(adapter, "needs", Profile())
-    return needs + Profile(tuple(settings.ENGINE_CONFINE_READ), tuple(settings.ENGINE_CONFINE_WRITE))
+    return needs + Profile(
+        tuple(settings.ENGINE_CONFINE_READ), tuple(settings.ENGINE_CONFINE_WRITE), (str(settings.ENGINE_DATA_DIR),)
+    )
 
 
 def state() -> tuple[bool, str]:
