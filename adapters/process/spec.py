@@ -116,7 +116,7 @@ class Spec:
 class Ending:
     """How a run ended: the content of exit.json."""
 
-    ended_by: str
+    ended_by: EndedBy
     exit_code: int | None = None
     signal: int | None = None
     error: str = ""  # a sentence for a person; empty unless something went wrong on our side
@@ -134,9 +134,10 @@ class Ending:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Ending":
-        """Read an exit record; unknown keys of a newer shim are left out."""
+        """Read an exit record; unknown keys of a newer keeper are left out. ValueError for an unknown `ended_by`."""
         known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in known})
+        found = {key: value for key, value in data.items() if key in known}
+        return cls(**(found | {"ended_by": EndedBy(data.get("ended_by", ""))}))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -129,7 +129,7 @@ class Bench:
     ) -> Verdict:
         """The verdict on a log, without running anything."""
         (self.attempt / "output.log").write_text(log)
-        end = Ending(**{"ended_by": "exit", "exit_code": exit_code, "ended_at": 1_800_000_000.0, **ending})
+        end = Ending.from_dict({"ended_by": "exit", "exit_code": exit_code, "ended_at": 1_800_000_000.0, **ending})
         evidence = Evidence(self.attempt, git, git_trouble=git_trouble)
         return get(tool).classify(self.job(tool, *args, **(metadata or {})), end, evidence)
 

@@ -11,6 +11,7 @@ import pytest
 
 from adapters import Ending, Evidence, Reason, Verdict, gitinfo, repo_scan, report
 from adapters.errors import OutsideRoots
+from adapters.process import EndedBy
 from tests.adapters.bench import Bench
 
 
@@ -143,7 +144,7 @@ def written(bench: Bench, path: Path, roots: list[Path]) -> Path:
         path,
         job=bench.job("aider"),
         verdict=verdict,
-        ending=Ending("exit", exit_code=0),
+        ending=Ending(EndedBy.EXIT, exit_code=0),
         attempt_dir=bench.attempt,
         attempt=2,
         roots=roots,

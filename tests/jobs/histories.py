@@ -12,7 +12,7 @@ from unittest.mock import patch
 from django.db import models
 from hypothesis import strategies as st
 
-from adapters.process import Ending
+from adapters.process import EndedBy, Ending
 from adapters.verdict import Reason, Verdict
 from jobs.errors import Refused
 from jobs.models import Dependency, Event, Job, QueueControl, Run, StepAttempt, ToolControl, Workstream
@@ -131,7 +131,7 @@ class Player:
 
     def settle(self, wishes: Sequence[tuple[int, Reason]]) -> list[str]:
         ended = [
-            Ended(self.held.pop(number % len(self.held)), _verdict(reason), Ending("exit", reason != Reason.OK))
+            Ended(self.held.pop(number % len(self.held)), _verdict(reason), Ending(EndedBy.EXIT, reason != Reason.OK))
             for number, reason in wishes
             if self.held
         ]

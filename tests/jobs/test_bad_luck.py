@@ -13,7 +13,7 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from adapters.process import KeeperPool, ShimError
-from adapters.process.spec import Ending
+from adapters.process.spec import EndedBy, Ending
 from adapters.verdict import Reason, Verdict
 from jobs import db
 from jobs.errors import InvalidDocument
@@ -73,7 +73,7 @@ NASTY = Verdict(
 def test_a_success_with_unstorable_details_is_a_success(tmp_path: Path) -> None:
     submit(document(tmp_path, []))
     attempt = claim()
-    settle(attempt, NASTY, Ending("exit", 0))
+    settle(attempt, NASTY, Ending(EndedBy.EXIT, 0))
     attempt.refresh_from_db()
     assert attempt.job.status == "completed"
     assert attempt.verdict["summary"] == "x�y �"

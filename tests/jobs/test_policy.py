@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.verdict import Reason, Verdict
-from jobs.services.outcome.retry_policy import INFRA_TRIES, LOST_TRIES, OURS, WORK, Decision, Past, Policy, Rule, decide
+from jobs.services.outcome.retry_policy import (
+    INFRA_TRIES,
+    LOST_TRIES,
+    OURS,
+    WORK,
+    Backoff,
+    Decision,
+    Past,
+    Policy,
+    Rule,
+    decide,
+)
 
 rules = st.builds(
     Rule,
@@ -16,7 +27,7 @@ rules = st.builds(
     ),
     exit_codes=st.frozensets(st.integers(1, 5), max_size=2),
     times=st.integers(0, 4),
-    backoff=st.sampled_from(["immediate", "linear", "exponential", "fibonacci"]),
+    backoff=st.sampled_from(Backoff),
     base_s=st.floats(0, 100),
     cap_s=st.floats(0, 1000),
     jitter=st.floats(0, 1),
@@ -107,7 +118,7 @@ def test_the_words_of_the_quick_reference(word: str | None, expected: list[str])
     [("immediate", [0, 0, 0]), ("linear", [5, 10, 15]), ("exponential", [5, 10, 20]), ("fibonacci", [5, 5, 10])],
 )
 def test_back_offs_grow_as_their_names_say(backoff: str, expected: list[float]) -> None:
-    rule = Rule(backoff=backoff, base_s=5)
+    rule = Rule(backoff=Backoff(backoff), base_s=5)
     assert [rule.delay_s(n) for n in (1, 2, 3)] == expected
 
 

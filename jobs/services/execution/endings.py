@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from adapters.process import Ending, Event, Keeper
+from adapters.process import EndedBy, Ending, Event, Keeper
 from jobs.errors import LostLease
 from jobs.services.execution import attempts, orders
 from jobs.services.execution.active import Active
@@ -51,7 +51,7 @@ def _take_ending(state: RunnerState, active: Active) -> None:
     state.changed = True
     if active.lost:
         drop_lost(state, active)
-    elif active.handed_back and active.ending and active.ending.ended_by == "cancel":  # not by itself just before
+    elif active.handed_back and active.ending and active.ending.ended_by is EndedBy.CANCEL:  # not by itself just before
         active.outcome = HANDED_BACK
 
 

@@ -4,7 +4,7 @@ import shutil
 
 from django.conf import settings
 
-from adapters.process import Ending
+from adapters.process import EndedBy, Ending
 from adapters.process.sweep import kill_attempt, read_ending
 from adapters.verdict import Reason, Verdict
 from jobs import db
@@ -35,10 +35,10 @@ def rescue(attempt: StepAttempt, cause: str, *, by: str = "maintenance") -> None
 
 def _is_own_ending(ending: Ending, attempt: StepAttempt) -> bool:
     """Whether exit.json says how the run itself ended; such a run is judged, never run a second time."""
-    if ending.ended_by == "cancel":
+    if ending.ended_by is EndedBy.CANCEL:
         # Else its worker was handing it back when it died: nobody cancelled the job.
         return attempt.job.status == JobStatus.CANCELLING
-    return ending.ended_by not in ("lifeline", "deadman")
+    return ending.ended_by not in (EndedBy.LIFELINE, EndedBy.DEADMAN)
 
 
 def mark_lost(attempt: StepAttempt, *, by: str) -> None:

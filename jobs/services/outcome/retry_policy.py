@@ -3,7 +3,8 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, assert_never
 
 from adapters.verdict import Reason, Verdict
 
@@ -36,6 +37,27 @@ PARK_TRIES = 20
 PARK_MOST_S = 31 * 86_400.0  # whatever a tool says: no quota lasts longer
 
 
+class Backoff(StrEnum):
+    IMMEDIATE = "immediate"
+    LINEAR = "linear"
+    EXPONENTIAL = "exponential"
+    FIBONACCI = "fibonacci"
+
+    def factor(self, n: int) -> float:
+        """By how much the base is multiplied before retry `n`, from 1."""
+        match self:
+            case Backoff.IMMEDIATE:
+                return 0.0
+            case Backoff.LINEAR:
+                return float(n)
+            case Backoff.EXPONENTIAL:
+                return 2.0 ** min(n - 1, 60)
+            case Backoff.FIBONACCI:
+                return fibonacci(n)
+            case _:
+                assert_never(self)
+
+
 @dataclass(frozen=True)
 class Rule:
     """Retry on these reasons or exit codes, `times` times per rung, after a back-off."""
@@ -43,7 +65,7 @@ class Rule:
     on: frozenset[str] = frozenset({"any"})
     exit_codes: frozenset[int] = frozenset()
     times: int = 1
-    backoff: str = "immediate"
+    backoff: Backoff = Backoff.IMMEDIATE
     base_s: float = 5.0
     cap_s: float = 600.0
     jitter: float = 0.0
@@ -55,8 +77,7 @@ class Rule:
 
     def delay_s(self, n: int, chance: Callable[[], float] = random.random) -> float:
         """Seconds before retry `n` (from 1). With jitter j the delay lies in [d * (1 - j), d], so the cap holds."""
-        steps = {"immediate": 0.0, "linear": float(n), "exponential": 2.0 ** min(n - 1, 60), "fibonacci": fibonacci(n)}
-        delay = min(self.cap_s, self.base_s * steps[self.backoff])
+        delay = min(self.cap_s, self.base_s * self.backoff.factor(n))
         return delay * (1 - self.jitter * chance())
 
 
@@ -84,7 +105,7 @@ class Policy:
         if value == "none":
             return cls(parks=False)
         if value == "retry_same":
-            return cls((Rule(times=2, backoff="exponential"),), quarantines=False)  # it promises to end as failed
+            return cls((Rule(times=2, backoff=Backoff.EXPONENTIAL),), quarantines=False)  # it promises to end as failed
         return cls((Rule(times=1),), (str(value).removeprefix("escalate_to_"),))
 
     @property
@@ -98,7 +119,7 @@ def _rule(rule: dict[str, Any]) -> Rule:
         on=frozenset(rule.get("on", [] if rule.get("exit_codes") else ["any"])),
         exit_codes=frozenset(rule.get("exit_codes", [])),
         times=rule.get("times", 1),
-        backoff=rule.get("backoff", "immediate"),
+        backoff=Backoff(rule.get("backoff", Backoff.IMMEDIATE)),
         base_s=rule.get("base_seconds", 5.0),
         cap_s=rule.get("cap_seconds", 600.0),
         jitter=rule.get("jitter", 0.0),
@@ -116,11 +137,24 @@ class Past:
     parked: bool = False
 
 
+class FollowUp(StrEnum):
+    """What happens to the job when one of its attempts has ended."""
+
+    DONE = "done"
+    REVIEW = "review"
+    RETRY = "retry"
+    REQUEUE = "requeue"  # interrupted: it runs again at once
+    PARK = "park"  # waits for a limit of the tool's provider to reset
+    ESCALATE = "escalate"
+    QUARANTINE = "quarantine"
+    FAIL = "fail"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True)
 class Decision:
-    """`action` is one of done, review, retry, requeue, park, escalate, quarantine, fail, timeout."""
-
-    action: str
+    action: FollowUp
     delay_s: float = 0.0
     tool: str = ""
     sentence: str = ""
@@ -142,13 +176,13 @@ def decide(
     """What follows. `history` holds every attempt of this life of the job, the one that just ended last."""
     reason = verdict.reason
     if verdict.success:
-        return Decision("review" if review else "done")
+        return Decision(FollowUp.REVIEW if review else FollowUp.DONE)
     if reason in OURS:
         return _ours(verdict, history, repeatable)
     told_when = verdict.reset_at is not None or (reason == Reason.QUOTA and policy.rules)
     if policy.parks and told_when and sum(past.parked for past in history) < PARK_TRIES:
         wait = min(PARK_MOST_S, max(1.0, verdict.reset_at - now)) if verdict.reset_at is not None else PARK_S
-        return Decision("park", delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
+        return Decision(FollowUp.PARK, delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
     rung = [
         past
         for past in history
@@ -159,19 +193,19 @@ def decide(
             used = sum(rule.matches(past.reason, past.exit_code) for past in rung)  # counts this one too
             if used <= rule.times:
                 delay = rule.delay_s(used, chance)
-                return Decision("retry", delay_s=delay, sentence=f"Retry {used} of {rule.times}.")
+                return Decision(FollowUp.RETRY, delay_s=delay, sentence=f"Retry {used} of {rule.times}.")
     if escalation_level < len(policy.ladder) and (
         reason in WORK or any(rule.matches(reason, exit_code) for rule in policy.rules)
     ):
         return Decision(
-            "escalate",
+            FollowUp.ESCALATE,
             tool=policy.ladder[escalation_level],
             sentence=f"Escalated to {policy.ladder[escalation_level]}.",
         )
     tried = [past for past in history if past.reason not in OURS and not past.parked]
     if policy.quarantines and len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:
-        return Decision("quarantine", sentence=f"The same error {len(tried)} times; retries are spent.")
-    return Decision("timeout" if reason in (Reason.TIMEOUT, Reason.STALLED) else "fail")
+        return Decision(FollowUp.QUARANTINE, sentence=f"The same error {len(tried)} times; retries are spent.")
+    return Decision(FollowUp.TIMEOUT if reason in (Reason.TIMEOUT, Reason.STALLED) else FollowUp.FAIL)
 
 
 def _ours(verdict: Verdict, history: Sequence[Past], repeatable: bool) -> Decision:
@@ -183,12 +217,12 @@ def _ours(verdict: Verdict, history: Sequence[Past], repeatable: bool) -> Decisi
         in_a_row += past.reason == reason  # two that take turns do not start each other's count anew
     if reason == Reason.LOST:
         if not repeatable:
-            return Decision("quarantine", sentence="It was interrupted and may not be repeated by itself.")
+            return Decision(FollowUp.QUARANTINE, sentence="It was interrupted and may not be repeated by itself.")
         if in_a_row <= LOST_TRIES:
-            return Decision("requeue", sentence="Interrupted; it runs again.")
-        return Decision("quarantine", sentence=f"Interrupted {in_a_row} times in a row.")
+            return Decision(FollowUp.REQUEUE, sentence="Interrupted; it runs again.")
+        return Decision(FollowUp.QUARANTINE, sentence=f"Interrupted {in_a_row} times in a row.")
     if verdict.details.get("permanent") or in_a_row > INFRA_TRIES:
-        return Decision("fail", sentence=verdict.summary)
+        return Decision(FollowUp.FAIL, sentence=verdict.summary)
     return Decision(
-        "retry", delay_s=float(5 * 2 ** (in_a_row - 1)), sentence="Engine could not run it; it tries again."
+        FollowUp.RETRY, delay_s=float(5 * 2 ** (in_a_row - 1)), sentence="Engine could not run it; it tries again."
     )

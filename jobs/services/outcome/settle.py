@@ -4,7 +4,7 @@ import logging
 import time
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from adapters.process import Ending
 from adapters.verdict import Reason, Verdict
@@ -18,7 +18,7 @@ from jobs.services.outcome import error_groups
 from jobs.services.outcome.attempt_record import closing_event, closing_fields
 from jobs.services.outcome.circuit_breaker import note_outcome
 from jobs.services.outcome.handoff import build_handoff
-from jobs.services.outcome.retry_policy import Decision, Past, Policy, decide
+from jobs.services.outcome.retry_policy import Decision, FollowUp, Past, Policy, decide
 from jobs.states import AttemptStatus, JobStatus
 
 log = logging.getLogger("engine.settle")
@@ -72,7 +72,7 @@ def _close(
 def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = False) -> Decision:
     """What the rules say; `alone`: without another tool. An attempt must not stay open because they cannot be read."""
     if verdict.reason is Reason.CANCELLED or job.status == JobStatus.CANCELLING:
-        return Decision("cancelled")
+        return Decision(FollowUp.CANCELLED)
     history = [
         Past(
             row.reason,
@@ -101,8 +101,8 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
     except Exception as defect:
         log.exception("what follows attempt %s cannot be decided", attempt.pk)
         sentence = f"{verdict.summary}; what follows could not be decided: {defect!r}"
-        return Decision("done") if verdict.success else Decision("fail", sentence=sentence)
-    if decision.action == "park":
+        return Decision(FollowUp.DONE) if verdict.success else Decision(FollowUp.FAIL, sentence=sentence)
+    if decision.action is FollowUp.PARK:
         attempt.verdict["parked"] = True
         StepAttempt.objects.filter(pk=attempt.pk).update(verdict=attempt.verdict)
     return decision
@@ -110,7 +110,7 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
 
 def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision) -> tuple[Decision, dict[str, Any]]:
     """The context for the next tool. One that cannot take over is left out: the job goes on as if it ended the ladder."""
-    if decision.action != "escalate":
+    if decision.action is not FollowUp.ESCALATE:
         return decision, {}
     try:
         return decision, storable(build_handoff(job, attempt, verdict, decision.tool))
@@ -124,16 +124,16 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
     said = {"reason": verdict.reason.value, "summary": (decision.sentence or verdict.summary)[:500]}
     payload = {"attempt": attempt.number, "reason": verdict.reason.value}
     match decision.action:
-        case "done":
+        case FollowUp.DONE:
             move(job, JobStatus.COMPLETED, payload=payload, reason="ok", summary=verdict.summary[:500])
-        case "review":
+        case FollowUp.REVIEW:
             move(job, JobStatus.REVIEW, payload=payload, reason="ok", summary=verdict.summary[:500])
-        case "cancelled":
+        case FollowUp.CANCELLED:
             _cancelled(job, verdict, payload)
-        case "requeue":
+        case FollowUp.REQUEUE:
             move(job, JobStatus.QUEUED, payload=payload, **said, handoff={**job.handoff, "cause": "lost"})
-        case "retry" | "park":
-            cause = "retried" if decision.action == "retry" else "parked"
+        case FollowUp.RETRY | FollowUp.PARK:
+            cause = "retried" if decision.action is FollowUp.RETRY else "parked"
             _later(
                 job,
                 decision,
@@ -141,7 +141,7 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
                 said,
                 handoff={**job.handoff, "cause": cause},
             )
-        case "escalate":
+        case FollowUp.ESCALATE:
             _later(
                 job,
                 decision,
@@ -152,12 +152,14 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
                 next_command=handoff.pop("command"),
                 handoff=handoff,
             )
-        case "quarantine":
+        case FollowUp.QUARANTINE:
             move(job, JobStatus.QUARANTINED, payload=payload, **said)
-        case "timeout":
+        case FollowUp.TIMEOUT:
             move(job, JobStatus.TIMEOUT, payload=payload, **said)
-        case _:
+        case FollowUp.FAIL:
             move(job, JobStatus.FAILED, payload=payload, **said)
+        case _:
+            assert_never(decision.action)
 
 
 def _cancelled(job: Job, verdict: Verdict, payload: dict[str, Any]) -> None:
@@ -171,7 +173,7 @@ def _cancelled(job: Job, verdict: Verdict, payload: dict[str, Any]) -> None:
 
 def _later(job: Job, decision: Decision, payload: dict[str, Any], said: dict[str, str], **fields: Any) -> None:
     """Queue it at once, or let it wait for its time without holding a worker."""
-    event = {"escalate": "job.escalated", "park": "job.parked"}.get(decision.action, "job.retrying")
+    event = {FollowUp.ESCALATE: "job.escalated", FollowUp.PARK: "job.parked"}.get(decision.action, "job.retrying")
     move(
         job,
         JobStatus.RETRYING,
