@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -16,7 +14,7 @@ import schema
 from adapters import environment, executable, execution, facts, gitinfo, paths, rules
 from adapters.confinement import Profile
 from adapters.errors import AdapterError, BadCommand
-from adapters.evidence import Evidence
+from adapters.evidence import Evidence, masked
 from adapters.facts import Said, Told
 from adapters.interface import Adapter, Command, Context, Field, Job, JobResult
 from adapters.process.spec import Ending
@@ -36,8 +34,6 @@ __all__ = [
     "ToolAdapter",
     "Verdict",
 ]
-
-NOBODY = {"user.name": "Engine", "user.email": "engine@localhost"}
 
 
 @dataclass
@@ -148,7 +144,8 @@ class ToolAdapter:
         self.check(draft)
         if not raw:
             self.add_to(draft)
-            draft.env.update(self._identity(draft))
+            if self.makes_commits:
+                draft.env.update(gitinfo.author_env(draft.cwd, draft.env))
         argv = [exe, *draft.args]
         return Command(
             argv,
@@ -157,7 +154,7 @@ class ToolAdapter:
             draft.stdin,
             self.streams,
             self.default_idle_s,
-            [_shown(word, env.secrets) for word in argv],
+            [masked(word, env.secrets) for word in argv],
             env.secrets,
         )
 
@@ -219,30 +216,7 @@ class ToolAdapter:
     def version(self, timeout_s: float = 30) -> str:
         """The first line of `--version`; empty if the tool is not there or does not say. Some need seconds for it."""
         path = self.get_tool_info()["path"]
-        if not path:
-            return ""
-        env = environment.build(
-            {}, server_env=os.environ, own=self.own_env, secrets={}, allowed=(), job_id="", marker=""
-        )
-        try:
-            done = subprocess.run(
-                [path, "--version"], timeout=timeout_s, capture_output=True, stdin=subprocess.DEVNULL, env=env.values
-            )
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        lines = done.stdout.decode("utf-8", "replace").splitlines()
-        return lines[0].strip() if lines and done.returncode == 0 else ""
-
-    def _identity(self, draft: Draft) -> dict[str, str]:
-        """An author for commits where the host has none: git refuses without, aider writes one into the repository."""
-        if not self.makes_commits or any(name.startswith("GIT_CONFIG") for name in draft.env):
-            return {}
-        if gitinfo.has_identity(draft.cwd, draft.env):
-            return {}
-        env = {"GIT_CONFIG_COUNT": str(len(NOBODY))}
-        for number, (key, value) in enumerate(NOBODY.items()):
-            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        return env
+        return executable.version_line(path, self.own_env, timeout_s) if path else ""
 
 
 def _taken_for_success(job: Job, ending: Ending) -> bool:
@@ -254,10 +228,3 @@ def _exit_of(ending: Ending) -> facts.Exit:
     if ending.signal:
         return facts.Exit.SIGNAL
     return facts.Exit.SUCCESS if ending.exit_code == 0 else facts.Exit.FAILURE
-
-
-def _shown(word: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        if len(secret) >= 8:
-            word = word.replace(secret, "***")
-    return word

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters.gitinfo import GitChange
+from adapters.process.keeper.log.secret_encodings import MIN_SECRET_LENGTH as MIN_SECRET_LENGTH
 
 LOG = "output.log"
 TOOL_DIR = "tool"  # of an attempt's directory: what the tool may write there
 LONGEST_LINE = 4 * 1024 * 1024  # JSON lines hold whole tool outputs; beyond this a line is cut, never kept in memory
 LONGEST_FILE = 20 * 1024 * 1024
-SHORTEST_SECRET = 8  # masking shorter values would blot out ordinary words
 
 # Colours, cursor moves, titles: some tools print them on a pipe, NO_COLOR or not.
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_78=>])")
@@ -35,6 +35,14 @@ def _no_link(path: str, options: int) -> int:
     return os.open(path, options | os.O_NOFOLLOW | os.O_NONBLOCK)  # nor wait for the writer of a pipe
 
 
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without these values, where they are long enough to be told from ordinary words."""
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET_LENGTH:
+            text = text.replace(secret, "***")
+    return text
+
+
 class Evidence:
     def __init__(
         self,
@@ -48,7 +56,7 @@ class Evidence:
         self.git = git
         self.git_trouble = git_trouble  # git's own words, where it did not answer
         self.shared = shared  # another job used the tree meanwhile: a change need not be this job's
-        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= SHORTEST_SECRET)
+        self._secrets = tuple(secret.encode() for secret in secrets if len(secret) >= MIN_SECRET_LENGTH)
 
     def lines(self) -> Iterator[str]:
         """Every line of the log as plain text, without terminal codes."""

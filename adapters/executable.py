@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 
-from adapters.environment import matches
+from adapters.environment import build, matches
 from adapters.errors import BadCommand, MissingExecutable
 
 
@@ -63,3 +64,16 @@ def _not_allowed(exe: str, allowed: Collection[str]) -> BadCommand:
 
 def _either(names: Collection[str]) -> str:
     return " or ".join(sorted(names)) or "none"
+
+
+def version_line(path: str, own_env: Mapping[str, str], timeout_s: float) -> str:
+    """The first line of `--version`; empty if the program does not say."""
+    env = build({}, server_env=os.environ, own=own_env, secrets={}, allowed=(), job_id="", marker="")
+    try:
+        done = subprocess.run(
+            [path, "--version"], timeout=timeout_s, capture_output=True, stdin=subprocess.DEVNULL, env=env.values
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return lines[0].strip() if lines and done.returncode == 0 else ""

@@ -32,6 +32,9 @@ SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "c
 QUIET = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
+NOBODY = {"user.name": "Engine", "user.email": "engine@localhost"}
+
+
 class GitUnknown(Exception):
     """git did not say what was asked; the text is git's own words."""
 
@@ -154,6 +157,16 @@ def compare(base: TreeState | None, after: TreeState | None) -> GitChange | None
 def has_identity(cwd: str | Path, env: Mapping[str, str]) -> bool:
     """Whether commits made there, by a tool with that environment, have an author."""
     return all(git(cwd, "config", "--get", key, env=env) for key in ("user.name", "user.email"))
+
+
+def author_env(cwd: str | Path, env: Mapping[str, str]) -> dict[str, str]:
+    """An author for commits where the host has none: git refuses without, aider writes one into the repository."""
+    if any(name.startswith("GIT_CONFIG") for name in env) or has_identity(cwd, env):
+        return {}
+    author = {"GIT_CONFIG_COUNT": str(len(NOBODY))}
+    for number, (key, value) in enumerate(NOBODY.items()):
+        author |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return author
 
 
 def _entries(output: str) -> Iterator[tuple[str, str]]:

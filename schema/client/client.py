@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -14,14 +12,12 @@ from urllib.parse import quote
 
 import httpx
 
-from .errors import EngineError, Unavailable
-from .sse import messages
+from .transport import Transport
 from .types import Bulk, ErrorGroup, Event, Job, Message, Run
 
 Document = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | bytes | Path
 SETTLED = ("completed", "failed", "timeout", "cancelled", "rejected", "blocked", "review", "quarantined")
 MAX_WAIT_S = 30.0
-RECONNECT_TIMEOUT_S = 60.0  # how long a stream tries to reconnect
 
 
 class Client:
@@ -30,13 +26,11 @@ class Client:
     def __init__(
         self, url: str = "", token: str = "", *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
     ) -> None:
-        url = url or os.environ.get("ENGINE_URL", "http://127.0.0.1:8750")
-        token = token or os.environ.get("ENGINE_TOKEN", "")
-        self.url = url.rstrip("/")
-        headers = {"Accept": "application/json", "User-Agent": "engine-client"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx.Client(base_url=f"{self.url}/api/v1/", headers=headers, timeout=timeout, transport=transport)
+        self._transport = Transport(url, token, timeout=timeout, transport=transport)
+
+    @property
+    def url(self) -> str:
+        return self._transport.url
 
     def __enter__(self) -> Self:
         return self
@@ -47,13 +41,13 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._http.close()
+        self._transport.close()
 
     # --- jobs --------------------------------------------------------------------------------------------------------
     def submit(self, document: Document, *, idempotency_key: str = "", wait: float = 0) -> Job:
         """Put one job into the queue; a path or text is sent unchanged, so that problems keep their line numbers."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return cast(Job, self._ask("POST", "jobs", content=_body(document), headers=headers, wait=wait))
+        return cast(Job, self._transport.ask("POST", "jobs", content=_body(document), headers=headers, wait=wait))
 
     def submit_all(self, documents: Sequence[Mapping[str, Any]], *, idempotency_key: str = "") -> list[Job]:
         """Submit all of the jobs or none; they may depend on each other."""
@@ -61,14 +55,14 @@ class Client:
 
     def check(self, document: Document) -> dict[str, Any]:
         """Validate: `ok`, `problems` and `warnings`. Nothing is stored."""
-        return cast(dict[str, Any], self._ask("POST", "jobs/check", content=_body(document)))
+        return cast(dict[str, Any], self._transport.ask("POST", "jobs/check", content=_body(document)))
 
     def job(self, job_id: str, *, wait: float = 0) -> Job:
-        return cast(Job, self._ask("GET", f"jobs/{job_id}", wait=wait))
+        return cast(Job, self._transport.ask("GET", f"jobs/{job_id}", wait=wait))
 
     def jobs(self, *, limit: int | None = None, **filters: str) -> Iterator[Job]:
         """All matching jobs, newest first, fetched page by page; at most `limit`."""
-        return cast(Iterator[Job], self._pages("jobs", limit, filters))
+        return cast(Iterator[Job], self._transport.pages("jobs", limit, filters))
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """The job once it has ended or needs a person, or after `timeout` seconds as it is then."""
@@ -102,7 +96,7 @@ class Client:
         return self.act(job_id, "review", verdict=verdict, message=message)
 
     def act(self, job_id: str, verb: str, **body: Any) -> Job:
-        return cast(Job, self._ask("POST", f"jobs/{job_id}/{verb}", json=body or None))
+        return cast(Job, self._transport.ask("POST", f"jobs/{job_id}/{verb}", json=body or None))
 
     def bulk(
         self,
@@ -116,142 +110,72 @@ class Client:
         """Apply one action to many jobs; one result per job."""
         body: dict[str, Any] = {"verb": verb, "dry_run": dry_run, "tool": tool}
         body |= {"job_ids": list(job_ids)} if job_ids is not None else {"filter": dict(filter or {})}
-        return cast(Bulk, self._ask("POST", "jobs/bulk", json=body))
+        return cast(Bulk, self._transport.ask("POST", "jobs/bulk", json=body))
 
     # --- logs and events ---------------------------------------------------------------------------------------------
     def log(self, job_id: str, *, attempt: int = 0) -> bytes:
         """The whole log of an attempt; 0 is the latest."""
-        response = self._send("GET", f"jobs/{job_id}/log", params={"attempt": attempt})
+        response = self._transport.send("GET", f"jobs/{job_id}/log", params={"attempt": attempt})
         return response.content
 
     def log_lines(self, job_id: str, *, first: int | None = None, count: int = 200, attempt: int = 0) -> dict[str, Any]:
         start = {} if first is None else {"first": first}
         query = {"count": count, "attempt": attempt, **start}
-        return cast(dict[str, Any], self._ask("GET", f"jobs/{job_id}/log/lines", query=query))
+        return cast(dict[str, Any], self._transport.ask("GET", f"jobs/{job_id}/log/lines", query=query))
 
     def follow(self, job_id: str, *, attempt: int = 0, line: int = 0) -> Iterator[Message]:
         """Messages of the live log, over all attempts, until the job ends; reconnects after an interruption."""
-        for message in self._stream(f"jobs/{job_id}/log/stream", {"attempt": attempt, "line": line}):
+        for message in self._transport.stream(f"jobs/{job_id}/log/stream", {"attempt": attempt, "line": line}):
             yield message
             if message.event == "end":
                 return
 
     def follow_events(self, after: int | None = None) -> Iterator[Message]:
         """Events as they occur; does not end by itself."""
-        return self._stream("events/stream", {} if after is None else {"after": after})
+        return self._transport.stream("events/stream", {} if after is None else {"after": after})
 
     # --- the rest ----------------------------------------------------------------------------------------------------
     def runs(self, *, limit: int | None = None, **filters: str) -> Iterator[Run]:
-        return cast(Iterator[Run], self._pages("runs", limit, filters))
+        return cast(Iterator[Run], self._transport.pages("runs", limit, filters))
 
     def run(self, run_id: str) -> Run:
-        return cast(Run, self._ask("GET", f"runs/{run_id}"))
+        return cast(Run, self._transport.ask("GET", f"runs/{run_id}"))
 
     def errors(self, *, limit: int | None = None, **filters: str) -> Iterator[ErrorGroup]:
-        return cast(Iterator[ErrorGroup], self._pages("errors", limit, filters))
+        return cast(Iterator[ErrorGroup], self._transport.pages("errors", limit, filters))
 
     def events(self, *, limit: int | None = None, **filters: str) -> Iterator[Event]:
-        return cast(Iterator[Event], self._pages("events", limit, filters))
+        return cast(Iterator[Event], self._transport.pages("events", limit, filters))
 
     def tools(self) -> list[dict[str, Any]]:
-        return cast(list[dict[str, Any]], self._ask("GET", "tools")["items"])
+        return cast(list[dict[str, Any]], self._transport.ask("GET", "tools")["items"])
 
     def workers(self) -> list[dict[str, Any]]:
-        return list(self._pages("workers", None, {}))
+        return list(self._transport.pages("workers", None, {}))
 
     def queues(self) -> list[dict[str, Any]]:
-        return cast(list[dict[str, Any]], self._ask("GET", "queues")["items"])
+        return cast(list[dict[str, Any]], self._transport.ask("GET", "queues")["items"])
 
     def templates(self, *, limit: int | None = None, **filters: str) -> Iterator[dict[str, Any]]:
-        return self._pages("templates", limit, filters)
+        return self._transport.pages("templates", limit, filters)
 
     def template(self, slug: str) -> dict[str, Any]:
-        return cast(dict[str, Any], self._ask("GET", f"templates/{slug}"))
+        return cast(dict[str, Any], self._transport.ask("GET", f"templates/{slug}"))
 
     def workstreams(self, *, limit: int | None = None, **filters: str) -> Iterator[dict[str, Any]]:
-        return self._pages("workstreams", limit, filters)
+        return self._transport.pages("workstreams", limit, filters)
 
     def control(self, collection: str, key: str, verb: str, **body: Any) -> dict[str, Any]:
         """Operate a queue, tool, worker, workstream or error group: `control("queues", "default", "pause")`."""
         path = f"{collection}/{quote(key, safe='')}/{verb}"
-        return cast(dict[str, Any], self._ask("POST", path, json=body or None))
+        return cast(dict[str, Any], self._transport.ask("POST", path, json=body or None))
 
     def forget_worker(self, worker_id: int) -> None:
         """Delete the row of a worker that has stopped or is lost."""
-        self._ask("DELETE", f"workers/{worker_id}")
+        self._transport.ask("DELETE", f"workers/{worker_id}")
 
     def me(self) -> dict[str, Any]:
-        return cast(dict[str, Any], self._ask("GET", "tokens/me"))
-
-    # --- requests ----------------------------------------------------------------------------------------------------
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        content: bytes | None = None,
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        wait: float = 0,
-        query: Mapping[str, Any] | None = None,
-    ) -> Any:
-        params = {**(query or {}), **({"wait": wait} if wait else {})}
-        timeout = httpx.Timeout(30.0 + wait)
-        content_type = {"Content-Type": "application/json"} if content is not None else {}
-        response = self._send(
-            method,
-            path,
-            params=params,
-            content=content,
-            json=json,
-            timeout=timeout,
-            headers={**content_type, **(headers or {})},
-        )
-        try:
-            return response.json() if response.content else None
-        except ValueError:
-            raise Unavailable(f"Unexpected response from {self.url}: check that it is Engine.") from None
-
-    def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
-        try:
-            response = self._http.request(method, path, **how)
-        except httpx.HTTPError as fault:
-            raise Unavailable(f"Cannot reach Engine at {self.url}: {fault or type(fault).__name__}") from None
-        if response.is_error or response.is_redirect:
-            raise _refusal(response, self.url)
-        return response
-
-    def _pages(self, path: str, limit: int | None, filters: Mapping[str, str]) -> Iterator[Any]:
-        cursor, count = "", 0
-        while True:
-            size = 200 if limit is None else min(200, limit - count)
-            query = {**filters, "limit": size, **({"cursor": cursor} if cursor else {})}
-            page = self._ask("GET", path, query=query)
-            yield from page["items"]
-            count += len(page["items"])
-            cursor = page["next"] or ""
-            if not cursor or (limit is not None and count >= limit):
-                return
-
-    def _stream(self, path: str, query: Mapping[str, Any]) -> Iterator[Message]:
-        last, lost_at = "", None
-        while True:
-            try:
-                headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
-                timeout = httpx.Timeout(30.0, read=45.0)  # a quiet stream sends a comment every 15 s
-                with self._http.stream("GET", path, params=query, headers=headers, timeout=timeout) as response:
-                    if response.is_error:
-                        response.read()
-                        raise _refusal(response, self.url)
-                    lost_at = None
-                    for message in messages(response.iter_lines()):
-                        last = message.id or last
-                        yield message
-            except httpx.HTTPError as fault:
-                lost_at = lost_at or time.monotonic()
-                if time.monotonic() - lost_at > RECONNECT_TIMEOUT_S:
-                    raise Unavailable(f"The stream from {self.url} was interrupted: {fault}") from None
-            time.sleep(0.5)
+        return cast(dict[str, Any], self._transport.ask("GET", "tokens/me"))
 
 
 def _body(document: Document) -> bytes:
@@ -260,18 +184,3 @@ def _body(document: Document) -> bytes:
     if isinstance(document, str):
         return document.encode()
     return document if isinstance(document, bytes) else json.dumps(document).encode()
-
-
-def _refusal(response: httpx.Response, url: str) -> EngineError:
-    refusal: dict[str, Any] = {}
-    with suppress(ValueError):
-        refusal = response.json()
-    if not isinstance(refusal, dict) or "code" not in refusal:
-        return Unavailable(f"Unexpected response from {url} (status {response.status_code}): check that it is Engine.")
-    return EngineError(
-        response.status_code,
-        refusal["code"],
-        refusal.get("detail", ""),
-        refusal.get("problems"),
-        refusal.get("request_id", ""),
-    )

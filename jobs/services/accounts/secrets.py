@@ -8,13 +8,14 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db.models import Q
 
+from adapters.evidence import MIN_SECRET_LENGTH
 from jobs import db
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import Job, Secret, SecretGrant
 from jobs.services.core import events
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,119}")
-LEAST, MOST = 8, 65_536  # what is shorter cannot be told from other text, so it could not be masked
+MOST = 65_536
 KEY_FILE = "secrets_key"
 
 
@@ -65,8 +66,10 @@ def _box() -> MultiFernet:
 def check(name: str, value: str) -> None:
     if not NAME.fullmatch(name):
         raise BadSecret(f"Invalid secret name {name!r}; use letters, digits, _, . and -.")
-    if not LEAST <= len(value) <= MOST:
-        raise BadSecret(f"A secret has {LEAST} to {MOST:,} characters: a shorter one could not be masked in logs.")
+    if not MIN_SECRET_LENGTH <= len(value) <= MOST:
+        raise BadSecret(
+            f"A secret has {MIN_SECRET_LENGTH} to {MOST:,} characters: a shorter one could not be masked in logs."
+        )
     if "\0" in value:
         raise BadSecret("A secret cannot hold a NUL character.")
 
