@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.access import Actor
+from jobs.access import actor_of
 from jobs.admin.base import Operated, each, list_link, page_of
 from jobs.models import Job, Node, QueueControl, StepAttempt, ToolControl
 from jobs.services.operations import controls
@@ -101,7 +101,7 @@ class NodeAdmin(Control):
     actions = ("drain", "resume", "forget")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Node]":
-        return nodes_with_running(Actor(request.user))  # type: ignore[arg-type]
+        return nodes_with_running(actor_of(request))
 
     @admin.display(description="state")
     def state(self, node: Node) -> str:

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.access import Actor
+from jobs.access import actor_of
 from jobs.admin.base import ReadOnly, Unchanged, page_of, row_link
 from jobs.models import Dependency, Event, IdempotentRequest, LogChunk
 
@@ -20,7 +20,7 @@ class EventAdmin(ReadOnly):
     readonly_fields = ("job_link", "run_link")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Event]":
-        return Actor(request.user).events().select_related("job", "run")  # type: ignore[arg-type]
+        return actor_of(request).events().select_related("job", "run")
 
     def view_on_site(self, obj: Event) -> str:
         return page_of("events")
@@ -45,7 +45,7 @@ class LogChunkAdmin(ReadOnly):
     readonly_fields = ("attempt_link", "size")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[LogChunk]":
-        seen = Actor(request.user)  # type: ignore[arg-type]
+        seen = actor_of(request)
         rows = LogChunk.objects.select_related("attempt__job")
         return rows if seen.sees_all else rows.filter(attempt__in=seen.attempts().values("pk"))
 
@@ -67,7 +67,7 @@ class DependencyAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Dependency]":
         rows = Dependency.objects.select_related("job", "needs", "needs_workstream")
-        return rows.filter(job__in=Actor(request.user).jobs().values("pk"))  # type: ignore[arg-type]
+        return rows.filter(job__in=actor_of(request).jobs().values("pk"))
 
     @admin.display(description="job")
     def job_link(self, row: Dependency) -> str:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from adapters import registry
-from jobs.access import Actor
+from jobs.access import actor_of
 from jobs.admin.base import DeletedWhole, Operated, TabularInline, each, list_link, page_of, row_link
 from jobs.admin.filters import NodeFilter, QueueFilter, ReasonFilter, ToolFilter
 from jobs.models import Dependency, Event, Job, StepAttempt
@@ -82,7 +82,7 @@ class JobAdmin(DeletedWhole):
         return corrections.correct_job(obj, changes, by=by)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Job]":
-        seen = Actor(request.user).jobs()  # type: ignore[arg-type]
+        seen = actor_of(request).jobs()
         return seen.select_related("run", "workstream")
 
     def view_on_site(self, obj: Job) -> str:
@@ -109,7 +109,7 @@ class JobAdmin(DeletedWhole):
         return shown_document(job.spec)
 
     def _each(self, request: HttpRequest, rows: Any, verb: Verb, done: str, order: Order = NO_ORDER) -> None:
-        actor = Actor(request.user)  # type: ignore[arg-type]
+        actor = actor_of(request)
         each(self, request, rows, lambda job: job_actions.act(verb, job, by=actor, order=order), done)
 
     @admin.action(description="Cancel")
@@ -158,7 +158,7 @@ class StepAttemptAdmin(Operated):
     actions = ("mark_lost",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[StepAttempt]":
-        return Actor(request.user).attempts().select_related("job", "error")  # type: ignore[arg-type]
+        return actor_of(request).attempts().select_related("job", "error")
 
     def view_on_site(self, obj: StepAttempt) -> str:
         return page_of("job", job_id=obj.job.job_id)
@@ -173,7 +173,7 @@ class StepAttemptAdmin(Operated):
 
     @admin.action(description="Mark as lost (only after the lease has ended)", permissions=["operate"])
     def mark_lost(self, request: HttpRequest, rows: "QuerySet[StepAttempt]") -> None:
-        actor = Actor(request.user)  # type: ignore[arg-type]
+        actor = actor_of(request)
 
         def do(attempt: StepAttempt) -> None:
             actor.require("operate")

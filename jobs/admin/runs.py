@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.access import Actor
+from jobs.access import actor_of
 from jobs.admin.base import DeletedWhole, Operated, each, list_link, page_of, row_link
 from jobs.admin.filters import ToolFilter
 from jobs.models import ErrorGroup, Job, Run, StepAttempt, Workstream
@@ -35,7 +35,7 @@ class RunAdmin(DeletedWhole):
         return corrections.correct_run(obj, changes, by=by)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
-        return Actor(request.user).runs()  # type: ignore[arg-type]
+        return actor_of(request).runs()
 
     def view_on_site(self, obj: Run) -> str:
         return page_of("run", run_id=obj.run_id)
@@ -80,7 +80,7 @@ class WorkstreamAdmin(DeletedWhole):
         return corrections.correct_workstream(obj, changes, by=by)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Workstream]":
-        return Actor(request.user).workstreams().select_related("run")  # type: ignore[arg-type]
+        return actor_of(request).workstreams().select_related("run")
 
     def view_on_site(self, obj: Workstream) -> str:
         return page_of("workstream", run_id=obj.run_id, ws_id=obj.ws_id)
@@ -117,7 +117,7 @@ class ErrorGroupAdmin(Operated):
         return [field.name for field in ErrorGroup._meta.fields if field.name != "run"] + ["attempts_link", "run_link"]
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[ErrorGroup]":
-        return Actor(request.user).errors()  # type: ignore[arg-type]
+        return actor_of(request).errors()
 
     def view_on_site(self, obj: ErrorGroup) -> str:
         return page_of("error", signature=obj.signature)

@@ -12,8 +12,9 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from jobs import audit
-from jobs.access import Actor
+from jobs.access import Actor, actor_of
 from jobs.api.errors import refused, unauthenticated
+from jobs.api.request import api_request
 from jobs.errors import NotAllowed
 
 
@@ -62,7 +63,7 @@ class Session(APIKeyCookie):
         return self.authenticate(request, None)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
-        actor = Actor(request.user)  # type: ignore[arg-type]
+        actor = actor_of(request)
         actor.require(self.scope)
         return actor
 
@@ -75,8 +76,7 @@ READ, SUBMIT, REVIEW, OPERATE = doors("read"), doors("submit"), doors("review"),
 
 
 def actor(request: HttpRequest) -> Actor:
-    found: Actor = request.auth  # type: ignore[attr-defined]
-    return found
+    return api_request(request).auth
 
 
 def readers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -13,6 +13,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.decorators import sync_and_async_middleware
 
 from jobs.api.errors import problem
+from jobs.api.request import api_request
 from jobs.api.responses import PROBLEM
 
 ROOT = "/api/"
@@ -48,7 +49,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
 
 def _begin(request: HttpRequest) -> None:
     given = request.headers.get("X-Request-ID", "")
-    request.request_id = given if GIVEN_ID.fullmatch(given) else secrets.token_hex(8)  # type: ignore[attr-defined]
+    api_request(request).request_id = given if GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

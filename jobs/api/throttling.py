@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja.throttling import BaseThrottle
 
-from jobs.access import Actor
+from jobs.api.request import api_request
 from jobs.api.request_counts import RequestCounts
 
 WINDOW_S = 60
@@ -26,12 +26,12 @@ class Rate(BaseThrottle):
         limit = settings.ENGINE_API_RATE
         if not limit:
             return True
-        actor: Actor = request.auth  # type: ignore[attr-defined]
+        actor = api_request(request).auth
         now = time.time()
         window = int(now // WINDOW_S)
         used = self.counts.add(TOKENS + actor.token.pk if actor.token else actor.user.pk, window)
         reset = str(max(1, int((window + 1) * WINDOW_S - now)))
-        request.rate_headers = {  # type: ignore[attr-defined]
+        api_request(request).rate_headers = {
             "RateLimit-Limit": str(limit),
             "RateLimit-Remaining": str(max(0, limit - used)),
             "RateLimit-Reset": reset,

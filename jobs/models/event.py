@@ -23,6 +23,11 @@ class Event(models.Model):
     via = models.CharField(max_length=40, blank=True, help_text="page, token or command that asked; empty for Engine")
     address = models.GenericIPAddressField(null=True, blank=True, help_text="where the request came from")
 
+    # Set by pages for their templates; not stored.
+    state: str
+    subject: str
+    details: str
+
     class Meta:
         db_table = "events"
         ordering = ["-id"]

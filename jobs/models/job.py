@@ -93,6 +93,10 @@ class Job(models.Model):
     updated_at = models.DateTimeField(default=timezone.now)
     version = models.PositiveIntegerField(default=1, help_text="incremented with every change that a page could show")
 
+    # Set by pages for their templates; not stored.
+    why: str  # why it waits, else its summary
+    most: int | None  # attempts that its retry policy allows
+
     objects = JobQuerySet.as_manager()
 
     class Meta:

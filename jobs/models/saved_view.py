@@ -12,6 +12,10 @@ class SavedView(models.Model):
     shared = models.BooleanField(default=False, help_text="everybody finds it in the menu")
     created_at = models.DateTimeField(default=timezone.now)
 
+    # Set by pages for their templates; not stored.
+    on: bool  # the one on screen
+    mine: bool  # whether the reader may change it
+
     class Meta:
         db_table = "saved_views"
         ordering = ["name"]

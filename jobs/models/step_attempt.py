@@ -67,6 +67,8 @@ class StepAttempt(models.Model):
         "jobs.ErrorGroup", null=True, blank=True, on_delete=models.SET_NULL, related_name="attempts"
     )
 
+    same: list[int]  # set by pages for their templates, not stored: earlier attempts that failed alike
+
     objects = StepAttemptQuerySet.as_manager()
 
     class Meta:

@@ -120,9 +120,9 @@ def _cards(bad: Sequence[StepAttempt]) -> list[StepAttempt]:
         kind = attempt.error_id or (attempt.reason, attempt.verdict.get("summary"))
         first = kinds.setdefault(kind, attempt)
         if first is attempt:
-            attempt.same = []  # type: ignore[attr-defined]
+            attempt.same = []
         else:
-            first.same.append(attempt.number)  # type: ignore[attr-defined]
+            first.same.append(attempt.number)
     return list(kinds.values())
 
 
@@ -191,13 +191,13 @@ def tell_event(event: Event) -> Event:
     said = event.payload_json
     state = str(said.get("new", "")) or event.event_type.partition(".")[2]
     state = "queued" if state == "submitted" else state
-    event.state = state if state in _STATES else "info"  # type: ignore[attr-defined]
+    event.state = state if state in _STATES else "info"
     hidden = ("job_id", "old", "new")
     subject = next(
         (said[key] for key in ("tool", "worker", "queue", "token", "secret", "message") if said.get(key)), ""
     )
-    event.subject = str(subject or event.ws_id or "Engine")[:120]  # type: ignore[attr-defined]
-    event.details = ", ".join(  # type: ignore[attr-defined]
+    event.subject = str(subject or event.ws_id or "Engine")[:120]
+    event.details = ", ".join(
         f"{key.replace('_', ' ')} {value}"
         for key, value in said.items()
         if key not in hidden and value not in ("", None, [], {}) and not isinstance(value, dict)

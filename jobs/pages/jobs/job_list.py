@@ -66,8 +66,8 @@ def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
     reasons = for_jobs(rows)
     for job in rows:
         reason = reasons.get(job.pk)
-        job.why = (reason.sentence if reason else job.summary).rstrip(".")  # type: ignore[attr-defined]
-        job.most = most_attempts(getattr(job, "retry_policy", None))  # type: ignore[attr-defined]
+        job.why = (reason.sentence if reason else job.summary).rstrip(".")
+        job.most = most_attempts(getattr(job, "retry_policy", None))
     return rows
 
 

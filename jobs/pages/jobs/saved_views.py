@@ -25,8 +25,8 @@ def menu(request: Visit) -> dict[str, Any]:
     here = query_of(request.GET)
     found = list(request.actor.views()[:60])
     for view in found:
-        view.on = view.query == here  # type: ignore[attr-defined]
-        view.mine = request.actor.may_change(view)  # type: ignore[attr-defined]
+        view.on = view.query == here
+        view.mine = request.actor.may_change(view)
     mine = [view for view in found if view.owner_id == request.actor.user.pk]
     return {"own_views": mine, "team_views": [view for view in found if view not in mine], "here": here}
 
