@@ -16,7 +16,7 @@ from jobs.services.reading.log_news import Edge, News, look_at_all
 def stream_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A thread for the streams of one test, whose connection is closed at the end."""
     executor = ThreadPoolExecutor(1)
-    monkeypatch.setattr(streams, "THREAD", executor)
+    monkeypatch.setattr(streams.of_process(), "thread", executor)
     yield
     executor.submit(connections.close_all).result()
     executor.shutdown()

@@ -20,8 +20,8 @@ ALL = list(tokens.TOKEN_SCOPES)
 
 @pytest.fixture(autouse=True)
 def nothing_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_use, "_tried", {})
-    monkeypatch.setattr(last_use, "_due", {})
+    monkeypatch.setattr(last_use.of_process(), "_tried", {})
+    monkeypatch.setattr(last_use.of_process(), "due", {})
 
 
 def by_token(user: User) -> Actor:
@@ -86,10 +86,10 @@ def test_a_read_is_answered_when_the_use_cannot_be_written(api: Api, monkeypatch
 
 
 def test_one_thread_writes_while_the_others_go_on(api: Api) -> None:
-    last_use.note(api.token.pk, api.token.created_at)
-    with last_use._writing:
-        thread = threading.Thread(target=last_use.write)
+    last_use.of_process().note(api.token.pk, api.token.created_at)
+    with last_use.of_process().writing:
+        thread = threading.Thread(target=last_use.of_process().write)
         thread.start()
         thread.join(5)
         assert not thread.is_alive()
-    assert last_use._due
+    assert last_use.of_process().due

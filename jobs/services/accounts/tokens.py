@@ -83,7 +83,7 @@ def log_in(secret: str) -> Login | None:
     user = partial(User, id=token.user_id, username=username, is_superuser=bool(is_superuser), is_active=True)
     token.user = user
     if stale:
-        last_use.note(token.pk, now)
+        last_use.of_process().note(token.pk, now)
     return Login(token, user, frozenset(name for *_, name in (beside for _, beside in found) if name), bool(projects))
 
 

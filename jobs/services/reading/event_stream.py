@@ -6,11 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, cast
-from weakref import WeakKeyDictionary
 
 from jobs.models import Event
 from jobs.services.reading.sse import KEEP_ALIVE, OPENING, Message
-from jobs.services.reading.streams import Bulletin, Hub, Permission, in_thread, patiently
+from jobs.services.reading.streams import Bulletin, Hub, Permission, in_thread, of_process, patiently
 
 BACK = 200  # events are numbered when written and seen when committed: the last ones are looked at again
 AT_ONCE = 500
@@ -63,18 +62,6 @@ def _last() -> list[int]:
     return list(Event.objects.order_by("-pk").values_list("pk", flat=True)[:BACK])
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, EventHub] = WeakKeyDictionary()
-
-
-def _hub() -> EventHub:
-    """The one of this loop; a new one begins where the events end now."""
-    loop = asyncio.get_running_loop()
-    hub = _hubs.get(loop)
-    if hub is None or hub.idle:
-        hub = _hubs[loop] = EventHub()
-    return hub
-
-
 class EventWatch:
     """One watcher's place in the events: `after` is the highest number that was told."""
 
@@ -107,7 +94,7 @@ class EventWatch:
 
 async def watch_events(selector: Selector, after: int | None) -> AsyncGenerator[bytes]:
     """Events after number `after`, or from now on, as one watcher is sent them, until its right ends."""
-    hub = _hub()
+    hub = of_process().hub(EventHub)
     async with hub.joined(hub.bulletin, selector) as watcher:
         yield OPENING
         await hub.begun.wait()  # before the past is read: nothing falls between

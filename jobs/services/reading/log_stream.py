@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from functools import partial
-from weakref import WeakKeyDictionary
 
 from jobs.services.reading.log_formats import LogFormat, Place, Told
 from jobs.services.reading.log_news import Edge, News, look_at_all
 from jobs.services.reading.sse import KEEP_ALIVE, OPENING
-from jobs.services.reading.streams import Bulletin, Hub, Permission, in_thread, patiently
+from jobs.services.reading.streams import Bulletin, Hub, Permission, in_thread, of_process, patiently
 
 
 class Channel:
@@ -53,12 +52,9 @@ class LogHub(Hub[News]):
                 channel.bulletin.publish(*news)
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, LogHub] = WeakKeyDictionary()
-
-
 async def watch_log(form: LogFormat, place: Place, permission: Permission) -> AsyncGenerator[bytes]:
     """What one watcher is sent: what was written before, then what comes, to the end or until its right ends."""
-    hub = _hubs.setdefault(asyncio.get_running_loop(), LogHub())
+    hub = of_process().hub(LogHub)
     channel = hub.channel(form.job_pk)
     async with hub.joined(channel.bulletin, permission) as watcher:
         yield OPENING

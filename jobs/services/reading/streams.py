@@ -13,8 +13,10 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, cast
+from weakref import WeakKeyDictionary
 
+from django.apps import apps
 from django.db import DatabaseError, connections
 
 log = logging.getLogger("engine.streams")
@@ -24,7 +26,6 @@ RIGHTS_S = 4.0  # between two questions whether watchers may still watch
 UNSURE_S = 30.0  # without an answer to that question for so long, streams end
 RETRY_S = 1.0  # when the database is not available
 KEPT = 16  # news: a watcher that is slower reads by itself what it missed
-THREAD = ThreadPoolExecutor(1, "engine-streams")
 
 
 async def in_thread[**P, R](call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -37,7 +38,7 @@ async def in_thread[**P, R](call: Callable[P, R], *args: P.args, **kwargs: P.kwa
             connections.close_all()
             raise
 
-    return await asyncio.get_running_loop().run_in_executor(THREAD, work)
+    return await asyncio.get_running_loop().run_in_executor(of_process().thread, work)
 
 
 async def patiently[R](call: Callable[[], R]) -> R:
@@ -162,3 +163,29 @@ class Hub[T](ABC):
             watcher.allowed = False
         for bulletin in {watcher.bulletin for watcher in watchers}:
             bulletin.wake()
+
+
+class Streams:
+    """What the live streams of one process share: the thread that reads, and a hub of each class per event loop."""
+
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(1, "engine-streams")
+        self._hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[type[Hub[Any]], Hub[Any]]] = WeakKeyDictionary()
+
+    def hub[H: Hub[Any]](self, of: type[H]) -> H:
+        """The one of this loop. One that nobody watches is not used again: a new one begins at what is there now."""
+        hubs = self._hubs.setdefault(asyncio.get_running_loop(), {})
+        hub = cast("H | None", hubs.get(of))
+        if hub is None or hub.idle:
+            hub = hubs[of] = of()
+        return hub
+
+
+class Owner(Protocol):
+    """`jobs.apps.JobsConfig`."""
+
+    streams: Streams
+
+
+def of_process() -> Streams:
+    return cast(Owner, apps.get_app_config("jobs")).streams
