@@ -5,7 +5,10 @@ so the keeper makes it in a thread that lives for one start, or in the child of 
 """
 
 import ctypes
+import errno
 import os
+import stat
+import struct
 import sys
 
 TYPE_CHECKING = False
@@ -26,7 +29,7 @@ ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV  # the rights
 FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 SCOPES_SINCE, ABSTRACT_SOCKETS, SIGNALS = 6, 1 << 0, 1 << 1
 
-PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 23, 24, 38
+PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
 # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETGID, SETUID, NET_BIND_SERVICE: what a program of root needs to work with files that
 # belong to others. Without the rest it neither traces processes nor mounts nor reads around permissions.
 KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 6, 7, 10})
@@ -41,11 +44,7 @@ class _Rules(ctypes.Structure):
     _fields_ = (("files", ctypes.c_uint64), ("tcp", ctypes.c_uint64), ("scopes", ctypes.c_uint64))
 
 
-class _Beneath(ctypes.Structure):
-    _pack_ = 1
-    _layout_ = "ms"
-    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
-
+_BENEATH = struct.Struct("=Qi")  # the rights, and a descriptor of the path
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
 
@@ -85,24 +84,32 @@ def drop_capabilities() -> None:
     if os.geteuid() != 0:
         return  # no_new_privs is enough: there is nothing to take
     for capability in range(MAX_CAPABILITIES):
-        if capability in KEPT_CAPABILITIES:
-            continue
-        assert _LIBC is not None
-        if _LIBC.prctl(PR_CAPBSET_READ, capability, 0, 0, 0) < 0:
+        if capability not in KEPT_CAPABILITIES and not _drop(capability):
             break  # the kernel knows no more
+
+
+def _drop(capability: int) -> bool:
+    try:
         _prctl(PR_CAPBSET_DROP, capability)
+    except NotConfined as refusal:
+        if refusal.errno == errno.EINVAL:
+            return False
+        raise
+    return True
 
 
 def _allow(ruleset: int, paths: "Iterable[str]", rights: int) -> None:
+    """Called with some 70 paths at each start, so each of the few calls per path counts."""
+    rule = ctypes.create_string_buffer(_BENEATH.size)
     for path in paths:
         try:
             parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
             continue
         try:
-            kept = rights if os.path.isdir(path) else rights & ON_FILES  # noqa: PTH112 - no pathlib in the keeper
-            rule = _Beneath(kept, parent)
-            _call(ADD_RULE, ruleset, PATH_BENEATH, ctypes.byref(rule), 0)
+            is_directory = stat.S_ISDIR(os.fstat(parent).st_mode)
+            _BENEATH.pack_into(rule, 0, rights if is_directory else rights & ON_FILES, parent)
+            _call(ADD_RULE, ruleset, PATH_BENEATH, rule, 0)
         finally:
             os.close(parent)
 

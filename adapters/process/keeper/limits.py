@@ -29,6 +29,8 @@ class BirthLimits:
         most = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
         self._own_files = (max(soft, most), hard) if soft != resource.RLIM_INFINITY else self._files
         _set(resource.RLIMIT_NOFILE, self._own_files)
+        # No core files by default, of the keeper or of a tool: the environment with its keys would be in them.
+        _set(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         self.has_tags = _tags_work()
 
     @contextmanager

@@ -38,6 +38,13 @@ def keeper() -> Iterator[Keeper]:
     keeper.close()
 
 
+def test_a_tool_leaves_no_core_file_unless_its_limits_say_so(keeper: Keeper, bench: Bench) -> None:
+    source = "import resource\nprint(resource.getrlimit(resource.RLIMIT_CORE)[0])\n"
+    plain, asked = bench.spec(bench.tool(source)), bench.spec(bench.tool(source), rlimits={"core": (4096, 4096)})
+    finish(keeper, keeper.start(plain), keeper.start(asked))
+    assert (log_of(plain), log_of(asked)) == (b"0\n", b"4096\n")
+
+
 def finish(keeper: Keeper, *runs: Running, seconds: float = 30.0) -> None:
     until = time.monotonic() + seconds
     while any(run.ending is None for run in runs):
