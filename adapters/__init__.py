@@ -1,4 +1,4 @@
-"""Run one tool for one job and say what came of it. No Django here: usable, tested and published alone."""
+"""Adapters: run one tool for one job and judge the result. No Django here: usable and tested alone."""
 
 from adapters.base import ToolAdapter
 from adapters.errors import AdapterError, UnknownTool

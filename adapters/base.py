@@ -1,4 +1,4 @@
-"""What all tools share. A tool's own file says which flags it needs, and how its endings are told apart."""
+"""Base class of the adapters. A tool's own file says which flags it needs, and how its endings are told apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps an attempt from starting. Each message names the field and the way out."""
+"""Exceptions that keep an attempt from starting. Each message names the field and the way out."""
 
 from __future__ import annotations
 

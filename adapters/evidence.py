@@ -1,4 +1,4 @@
-"""What an attempt left behind, read lazily: a log may have 200 MB."""
+"""Evidence: what an attempt left behind, read lazily, because a log may have 200 MB."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Evidence:
         return "\n".join(plain(line) for line in raw.splitlines())
 
     def notes(self, n_bytes: int = 32 * 1024) -> list[str]:
-        """The lines in the end of the log that are no JSON: what a tool of events says beside them, on stderr."""
+        """The lines in the end of the log that are not JSON: what a tool of events says beside them, on stderr."""
         return [line for line in self.tail(n_bytes).splitlines() if not line.startswith("{")]
 
     def last_line(self) -> str:

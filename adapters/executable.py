@@ -1,4 +1,4 @@
-"""Which program a job's `command.exe` means, and whether this adapter may run it."""
+"""Executables: which program a job's `command.exe` means, and whether this adapter may run it."""
 
 from __future__ import annotations
 

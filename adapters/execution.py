@@ -43,7 +43,7 @@ def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = adapter.prepare(job, replace(ctx, paths=places))
     before, state = _first_look(adapter, job, places)
-    # Also where there is no repository: without the file, nobody could tell that from a tree that was not examined.
+    # Also where there is no repository: without the file, that could not be told from a tree that was not examined.
     (ctx.attempt_dir / BEFORE).write_text(json.dumps(state), encoding="utf-8")
     return Prepared(_spec(job, ctx, command, places), command, places, before)
 

@@ -1,6 +1,6 @@
 """The table of facts: what git, the tool, its exit code and the job together say about an attempt.
 
-An exit code of 0 is no proof that anything was done, and neither is a tool's own "done". No adapter decides by itself
+An exit code of 0 does not prove that anything was done, and neither is a tool's own "done". No adapter decides by itself
 what a missing or an unwanted change means: `weigh` does, for all of them.
 """
 

@@ -1,4 +1,4 @@
-"""Cheap facts about a working tree before and after an attempt: an exit code does not tell what was done."""
+"""Git facts: cheap ones about a working tree before and after an attempt: an exit code does not tell what was done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.text import cut
 
-MOST_FILES = 5000  # of a tree with more changed files than this, the rest is compared by status only
+MAX_FILES = 5000  # of a tree with more changed files than this, the rest is compared by status only
 # What running things leaves behind; not anybody's work.
 LITTER = frozenset(
     {
@@ -129,7 +129,7 @@ def look(path: str | Path, ignore: Collection[str | Path] = (), timeout_s: float
         if entry.startswith("# branch.oid "):
             head = entry.removeprefix("# branch.oid ").replace("(initial)", "")
         elif name and LITTER.isdisjoint(name.split("/")) and not _is_ours(entry, name, ignored):
-            dirty[name] = entry if len(dirty) >= MOST_FILES else f"{entry} {_age(root / name)}"
+            dirty[name] = entry if len(dirty) >= MAX_FILES else f"{entry} {_age(root / name)}"
     return TreeState(str(root), head, dirty)
 
 

@@ -1,4 +1,4 @@
-"""What an adapter is given, what it gives back, and what it must be able to do."""
+"""Interface of an adapter: what it gets, what it returns, and what it must be able to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a job works and where it may write.
+"""Paths: where a job works and where it may write.
 
 Relative paths resolve against `repo_root`, which itself resolves against the caller's base directory.
 """

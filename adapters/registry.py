@@ -1,4 +1,4 @@
-"""Which tools there are. Another adapter is one line in BUILT_IN, or an entry point in the group `engine.adapters`."""
+"""Registry of the tools. Another adapter is one line in BUILT_IN, or an entry point in the group `engine.adapters`."""
 
 from __future__ import annotations
 

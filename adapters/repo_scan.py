@@ -1,4 +1,4 @@
-"""What a checked-out repository holds that makes a tool run or redirect things before its model says a word.
+"""Scan of a repository for files that make a tool run or redirect things before its model is asked.
 
 A warning, not a wall: a tool may run anything that its operating-system user may.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from adapters import gitinfo
 
 REDIRECTS = re.compile(rb"^\s*(?:export\s+)?(?:AIDER_\w+|\w+_(?:API_BASE|BASE_URL))\s*=", re.MULTILINE)
-LONGEST = 256 * 1024
+MAX_FILE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _is_there(place: Path, pattern: str) -> bool:
 def _redirects(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return REDIRECTS.search(file.read(LONGEST)) is not None
+            return REDIRECTS.search(file.read(MAX_FILE_BYTES)) is not None
     except OSError:
         return False
 

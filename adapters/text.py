@@ -1,4 +1,4 @@
-"""Text of tools, shortened for people."""
+"""Shortening of tools' text for people."""
 
 CUT = 300  # characters of a quoted line; the log has the rest
 

@@ -1,4 +1,4 @@
-"""What came of an attempt: one vocabulary for all tools, kept apart from the raw exit code."""
+"""Verdicts: one vocabulary for all tools, kept apart from the raw exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map of the API."""
+"""The API: its routers, middleware and OpenAPI document."""
 
 from jobs.api import (
     attempts,
@@ -20,7 +20,7 @@ from jobs.api.openapi import new_api
 
 api = new_api()
 errors.install(api)
-# Verbs first: /jobs/bulk is no job.
+# Actions first: /jobs/bulk is not a job.
 for prefix, router in (
     ("/jobs", job_actions.router),
     ("/jobs", jobs.router),

@@ -1,4 +1,4 @@
-"""The demo: a small repository with a bug and a failing test, and real jobs that find and mend it."""
+"""The demo: a small repository with a bug and a failing test, and real jobs that find and fix it."""
 
 import os
 import subprocess

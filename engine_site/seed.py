@@ -31,7 +31,7 @@ WORK = (
     "Expose counters",
     "Rebase onto main",
     "Make the importer idempotent",
-    "Mend the flaky clock test",
+    "Fix the flaky clock test",
 )
 
 

@@ -1,4 +1,4 @@
-"""Who is behind the code that runs now: every event that is written carries it."""
+"""Audit: which caller is behind the code that runs now. Every event that is written records it."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +21,8 @@ class Caller:
     address: str | None = None
 
 
-NOBODY = Caller()
-_caller: ContextVar[Caller] = ContextVar("engine_caller", default=NOBODY)
+ENGINE_ITSELF = Caller()
+_caller: ContextVar[Caller] = ContextVar("engine_caller", default=ENGINE_ITSELF)
 
 
 def current() -> Caller:
@@ -38,8 +38,8 @@ def acting(via: str, address: str | None = None) -> Iterator[None]:
         _caller.reset(mark)
 
 
-def say_via(via: str) -> None:
-    """Tell more precisely by which door the current request came, once its token is known."""
+def set_via(via: str) -> None:
+    """Record by which interface the current request came, once its token is known."""
     _caller.set(replace(_caller.get(), via=via[:40]))
 
 
@@ -51,7 +51,7 @@ def address_of(request: HttpRequest) -> str | None:
         return None
 
 
-def door_of(request: HttpRequest) -> str:
+def interface_of(request: HttpRequest) -> str:
     first = request.path_info.split("/")[1]
     return first if first in ("api", "admin") else "page"
 
@@ -62,14 +62,14 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     if iscoroutinefunction(get_response):
 
         async def there(request: HttpRequest) -> HttpResponseBase:
-            with acting(door_of(request), address_of(request)):
+            with acting(interface_of(request), address_of(request)):
                 answer: Awaitable[HttpResponseBase] = get_response(request)
                 return await answer
 
         return there
 
     def here(request: HttpRequest) -> HttpResponseBase:
-        with acting(door_of(request), address_of(request)):
+        with acting(interface_of(request), address_of(request)):
             response: HttpResponseBase = get_response(request)
             return response
 

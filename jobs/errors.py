@@ -1,4 +1,4 @@
-"""One class per refusal; the docstring says what it means. Doors turn them into answers."""
+"""Exceptions: one class per refusal. Each interface turns them into its own answers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 class WrongState(Refused):
-    """The thing is not in a state from which this can follow, or somebody was faster."""
+    """The thing is not in a state from which this can follow, or another caller was faster."""
 
     code = "wrong_state"
 

@@ -1,4 +1,4 @@
-"""Roles are groups, made once when the tables are; what an administrator changes in them afterwards stays."""
+"""Roles: groups that are created with the tables; what an administrator changes in them stays."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How Engine opens SQLite: shared by many processes without "database is locked"."""
+"""SQLite connections: shared by many processes without "database is locked"."""
 
 from typing import Any
 

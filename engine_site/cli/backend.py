@@ -1,4 +1,4 @@
-"""What the commands ask: the local database, or with ENGINE_URL a server. Same words, same answers."""
+"""Backend of the commands: the local database, or with ENGINE_URL a server, with the same answers."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`engine secret` and `engine token`: what is kept under lock; on the server's own machine only."""
+"""`engine secret` and `engine token`: on the server's own machine only."""
 
 import getpass
 import os
@@ -18,7 +18,7 @@ from jobs.models import ApiToken, Secret
 from jobs.roles import TOKEN_SCOPES
 from jobs.services.accounts import secrets, tokens
 
-secret = typer.Typer(help="Values that jobs may use and nobody may read again.", no_args_is_help=True)
+secret = typer.Typer(help="Values that jobs may use and that cannot be read again.", no_args_is_help=True)
 token = typer.Typer(help="Tokens for scripts.", no_args_is_help=True)
 app.add_typer(secret, name="secret")
 app.add_typer(token, name="token")
@@ -28,7 +28,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 def who() -> str:
     if os.environ.get("ENGINE_URL"):
         raise Refused("This works on the server's own machine only; unset ENGINE_URL there.")
-    audit.say_via("command")
+    audit.set_via("command")
     return getpass.getuser()
 
 

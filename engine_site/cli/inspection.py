@@ -38,7 +38,7 @@ def runs(
 def errors(
     state: Annotated[str, typer.Option(help="open, muted or resolved")] = "", limit: Limit = 30, as_json: Json = False
 ) -> None:
-    """List kinds of errors."""
+    """List error groups."""
     rows = backend().errors({"state": state} if state else {}, limit)
     columns = {
         "signature": "ERROR",
@@ -121,5 +121,7 @@ def doctor(as_json: Json = False) -> None:
             shown = ", ".join(value) if isinstance(value, list | dict) else value
             output.out.print(f"[bold]{name:14}[/] ", end="")
             output.out.print(str(shown or "none"), markup=False)
-        output.err.print("[green]All is well.[/]" if well else "[yellow]No worker is alive, or nobody answers.[/]")
+        output.err.print(
+            "[green]Everything looks good.[/]" if well else "[yellow]No worker is alive, or nobody answers.[/]"
+        )
     raise typer.Exit(0 if well else 1)

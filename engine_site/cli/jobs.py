@@ -1,4 +1,4 @@
-"""`engine submit`, `status`, `list`, `logs` and the verbs."""
+"""`engine submit`, `status`, `list`, `logs` and the job actions."""
 
 import json
 import sys
@@ -19,14 +19,14 @@ from schema.limits import DOCUMENT_BYTES
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobId = Annotated[str, typer.Argument(help="A job's id.", metavar="JOB")]
 NOT_ENDED = 79  # exit code; sysexits.h ends at 78
-MOST_BYTES = 2 * DOCUMENT_BYTES
+MAX_BYTES = 2 * DOCUMENT_BYTES
 
 
 def read(path: Path) -> bytes:
     """A document's bytes; `-` is standard input. Never more than a document may have."""
     try:
         with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
-            return file.read(MOST_BYTES)
+            return file.read(MAX_BYTES)
     except OSError as fault:
         raise NotFound(f"Cannot read the job file {path}: {fault.strerror}.") from None
 
@@ -123,7 +123,7 @@ def list_jobs(
         output.as_json(rows)
         return
     columns = {"job_id": "JOB", "status": "STATUS", "tool": "TOOL", "created_at": "AGE", "title": "TITLE"}
-    output.table(columns, rows, "No job fits.")
+    output.table(columns, rows, "No jobs match.")
 
 
 @app.command()

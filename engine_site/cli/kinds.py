@@ -1,4 +1,4 @@
-"""What operators set things on, besides jobs."""
+"""Kinds of things that operators control, besides jobs."""
 
 from enum import StrEnum
 

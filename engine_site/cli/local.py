@@ -1,4 +1,4 @@
-"""The commands' questions, asked of the database that this checkout is configured for."""
+"""Backend on the local database."""
 
 import getpass
 import time
@@ -45,7 +45,7 @@ class Local(LocalRecords, LocalControls):
 
     def __init__(self) -> None:
         self.by = getpass.getuser()
-        audit.say_via("command")
+        audit.set_via("command")
         try:
             Job.objects.exists()
         except (OperationalError, ProgrammingError) as fault:

@@ -1,4 +1,4 @@
-"""What operators set, done by the services on the local database."""
+"""Operators' controls on the local database, through the services."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the commands read of the local database besides jobs; rows look as they do in the API."""
+"""Records besides jobs from the local database, in the shapes of the API."""
 
 import json
 import time

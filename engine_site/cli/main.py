@@ -1,4 +1,4 @@
-"""Where the `engine` command starts: Django first, then the commands, then one sentence for every refusal."""
+"""Entry point of the `engine` command: sets up Django, runs the command, prints refusals as one sentence."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`engine pause`, `resume`, `limit`, `drain` and what else operators set."""
+"""`engine pause`, `resume`, `limit`, `drain` and the other controls of operators."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -60,7 +60,7 @@ def limit(
 ) -> None:
     """Set how many jobs of a queue or tool run at once."""
     if number != NO_LIMIT and not number.isdecimal():
-        raise InvalidDocument(f"{number!r} is no limit; give a whole number, or {NO_LIMIT}.")
+        raise InvalidDocument(f"{number!r} is not a limit; give a whole number, or {NO_LIMIT}.")
     most = None if number == NO_LIMIT else int(number)
     said = "has no limit" if most is None else f"runs at most {most} jobs at once"
     _control(Kind(what), name, "limit", as_json, said, limit=most)

@@ -1,4 +1,4 @@
-"""How answers look: tables for people, JSON for programs."""
+"""Output: tables for people, JSON for programs."""
 
 import json
 import os

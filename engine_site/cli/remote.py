@@ -1,4 +1,4 @@
-"""The commands' questions, asked of a server over its API."""
+"""Backend on a server, over its API."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`engine seed`: a long history to look at."""
+"""`engine seed`: a long history for demonstrations and measurements."""
 
 from typing import Annotated
 

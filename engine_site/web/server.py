@@ -14,7 +14,7 @@ from engine_site.web.bridge import Bridge
 from engine_site.web.protocol import Connection
 
 BACKLOG = 1024
-MOST_AT_ONCE = 4000  # connections; one more is answered with 503
+MAX_AT_ONCE = 4000  # connections; one more is answered with 503
 KEEP_ALIVE_S = 75  # longer than proxies keep theirs, so that none is closed while a request is on its way
 STOP_S = 3  # what requests have left when a signal comes
 
@@ -46,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(listener: socket.socket) -> NoReturn:
     """Ends the process: a thread that still answers, such as one that reads a slow disk, must not hold the end up."""
-    _allow_files(MOST_AT_ONCE + 200)
+    _allow_files(MAX_AT_ONCE + 200)
     application: Bridge = import_string("engine_site.asgi.application")
     config = uvicorn.Config(
         application,
@@ -59,7 +59,7 @@ def serve(listener: socket.socket) -> NoReturn:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
-        limit_concurrency=MOST_AT_ONCE,
+        limit_concurrency=MAX_AT_ONCE,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # uvicorn raises the signal once more when it has stopped

@@ -1,4 +1,4 @@
-"""Runs, workstreams and kinds of errors."""
+"""Runs, workstreams and error groups in the admin."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""People and groups: whoever keeps them cannot lift themselves above their own place."""
+"""Users and groups in the admin. Those who administer them cannot give themselves more rights than they have."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ class AttemptsQuery(PageQuery):
     tool: Text = ""
     status: AttemptStatus | None = Field(None, description="one state of an attempt")
     reason: Text = ""
-    error: Text = Field("", description="signature of a kind of error")
+    error: Text = Field("", description="signature of an error group")
 
 
 @router.get("", auth=READ, operation_id="attempts_list", summary="List attempts", response=answers(Page[AttemptOut]))

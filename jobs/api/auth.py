@@ -40,7 +40,7 @@ class Token(HttpBearer):
         if actor is None or actor.token is None:
             return None
         request.user = actor.user
-        audit.say_via(f"token {actor.token.prefix}")
+        audit.set_via(f"token {actor.token.prefix}")
         actor.require(self.scope)
         return actor
 
@@ -68,11 +68,16 @@ class Session(APIKeyCookie):
         return actor
 
 
-def doors(scope: str) -> list[Any]:
+def authentications(scope: str) -> list[Any]:
     return [Token(scope), Session(scope)]
 
 
-READ, SUBMIT, REVIEW, OPERATE = doors("read"), doors("submit"), doors("review"), doors("operate")
+READ, SUBMIT, REVIEW, OPERATE = (
+    authentications("read"),
+    authentications("submit"),
+    authentications("review"),
+    authentications("operate"),
+)
 
 
 def actor(request: HttpRequest) -> Actor:
@@ -85,7 +90,7 @@ def readers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            if not any(door(request) for door in READ):
+            if not any(authenticate(request) for authenticate in READ):
                 return unauthenticated(request, AuthenticationError())
         except AuthenticationError as error:
             return unauthenticated(request, error)

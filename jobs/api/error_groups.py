@@ -21,7 +21,7 @@ Signature = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
 class ErrorOut(Schema):
-    """One kind of error: everything that differs only in ids, numbers, paths and times."""
+    """An error group: errors that differ only in ids, numbers, paths and times."""
 
     signature: str
     tool: str
@@ -58,7 +58,7 @@ class MuteIn(RequestBody):
 
 @router.get("", auth=READ, operation_id="errors_list", summary="List error groups", response=answers(Page[ErrorOut]))
 def list_errors(request: HttpRequest, query: Query[ErrorsQuery]) -> Any:
-    """Kinds of errors, the newest kind first."""
+    """Error groups, the newest first."""
     wanted = {"state": query.state, "tool": query.tool, "category": query.category, "message__icontains": query.q}
     rows = actor(request).errors().filter(**{field: value for field, value in wanted.items() if value})
     return page(request, rows, ErrorOut, query)
@@ -79,7 +79,7 @@ def _found(request: HttpRequest, signature: str) -> ErrorGroup:
     response=answers(ErrorOut, 404),
 )
 def get_error(request: HttpRequest, signature: Signature, query: Query[Sparse]) -> Any:
-    """One kind of error, by its signature."""
+    """One error group, by its signature."""
     return one(request, _found(request, signature), ErrorOut, query.fields)
 
 
@@ -91,7 +91,7 @@ def get_error(request: HttpRequest, signature: Signature, query: Query[Sparse]) 
     response=answers(ErrorOut, 404),
 )
 def resolve(request: HttpRequest, signature: Signature) -> ErrorGroup:
-    """It is mended; seen again, it comes back as regressed."""
+    """Mark the group as fixed. If it is seen again, it reopens as regressed."""
     return controls.resolve_error(_found(request, signature), by=actor(request).name)
 
 
@@ -116,5 +116,5 @@ def mute(request: HttpRequest, signature: Signature, order: Body[MuteIn | None] 
     response=answers(ErrorOut, 404),
 )
 def reopen(request: HttpRequest, signature: Signature) -> ErrorGroup:
-    """It is not mended, or must not be quiet."""
+    """Undo resolve or mute."""
     return controls.reopen_error(_found(request, signature), by=actor(request).name)

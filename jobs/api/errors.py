@@ -89,7 +89,7 @@ def missing(request: HttpRequest, _: Http404) -> HttpResponse:
 
 
 def defect(request: HttpRequest, error: Exception) -> HttpResponse:
-    """What nobody foresaw: the log has the traceback under the id that the caller is told."""
+    """An unexpected error: the log has the traceback under the id in the response."""
     number = getattr(request, "request_id", "")
     log.error("request %s to %s failed", number, request.path, exc_info=error)
     got_request_exception.send(sender=None, request=request)

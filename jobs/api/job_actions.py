@@ -59,7 +59,7 @@ class ReviewIn(RequestBody):
     response=answers(JobDetail, 404, 409, body=True),
 )
 def cancel(request: HttpRequest, job_id: Key, order: Body[CancelIn | None] = None) -> Job:
-    """Stop a job. A running one is `cancelling` until its processes are gone; asking twice is no error."""
+    """Stop a job. A running one is `cancelling` until its processes are gone; asking twice is not an error."""
     return _act(request, job_id, Verb.CANCEL, Order(grace_s=order.grace_seconds if order else None))
 
 

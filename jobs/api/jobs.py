@@ -25,7 +25,7 @@ from jobs.services.submission import idempotency, submit
 from jobs.states import JobStatus, Priority
 
 router = Router(tags=["jobs"])
-MOST_DOCUMENTS = 200
+MAX_DOCUMENTS = 200
 DOCUMENT = {"$ref": "#/components/schemas/JobDocument"}
 States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
 Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
@@ -71,7 +71,7 @@ class CheckOut(Schema):
 
 def document_body() -> dict[str, Any]:
     """The body is the job document itself, or a list of them; Engine reads it raw, to tell lines and pointers."""
-    several = {"type": "array", "items": DOCUMENT, "minItems": 1, "maxItems": MOST_DOCUMENTS}
+    several = {"type": "array", "items": DOCUMENT, "minItems": 1, "maxItems": MAX_DOCUMENTS}
     examples = {name: {"summary": f"A job of {name}", "value": value} for name, value in schema.examples().items()}
     content = {"schema": {"anyOf": [DOCUMENT, several]}, "examples": examples}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
@@ -128,8 +128,8 @@ def read_documents(body: bytes) -> tuple[list[Any], str | None]:
         raise InvalidDocument(f"The job document cannot be read: {problems[0].message}", problems)
     if not isinstance(document, list):
         return [document], body.decode("utf-8", "replace")
-    if not 1 <= len(document) <= MOST_DOCUMENTS:
-        raise InvalidDocument(f"A list holds 1 to {MOST_DOCUMENTS} job documents; this one holds {len(document)}.")
+    if not 1 <= len(document) <= MAX_DOCUMENTS:
+        raise InvalidDocument(f"A list holds 1 to {MAX_DOCUMENTS} job documents; this one holds {len(document)}.")
     return document, None
 
 
@@ -147,7 +147,7 @@ def check_job(request: HttpRequest) -> Any:
     if problems:
         return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": []}
     if isinstance(document, list):
-        reports = [submit.check(item) for item in document[:MOST_DOCUMENTS]]
+        reports = [submit.check(item) for item in document[:MAX_DOCUMENTS]]
         return {
             "ok": all(report.ok for report in reports),
             "problems": [item.as_dict() for report in reports for item in report.problems],

@@ -1,4 +1,4 @@
-"""What an operation may answer: one shape forevery refusal, and the list of them for the document."""
+"""Responses of the API: one shape for every refusal, and their list for OpenAPI."""
 
 import re
 from datetime import UTC, datetime

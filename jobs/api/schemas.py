@@ -37,7 +37,7 @@ class JobOut(Schema):
     queue: str
     repository: str
     attempts_made: int
-    escalation_level: int = Field(description="rung of the escalation ladder")
+    escalation_level: int = Field(description="0 for the job's own tool, 1 for the first tool it was escalated to")
     on_hold: bool
     submitted_by: str
     created_at: datetime
@@ -87,7 +87,7 @@ class AttemptOut(Schema):
     first_error_line: int | None
     base_commit: str
     head_commit: str
-    error: str | None = Field(description="signature of its kind of error")
+    error: str | None = Field(description="signature of its error group")
 
     @staticmethod
     def resolve_job_id(attempt: StepAttempt) -> str:
@@ -154,7 +154,7 @@ class EventOut(Schema):
     timestamp: datetime
     event_type: str = Field(examples=["job.completed"])
     actor: str
-    via: str = Field(description="the door by which a person or script came")
+    via: str = Field(description="page, api or admin, or the token or command that asked; empty for Engine itself")
     address: str | None = Field(description="where they came from; told to operators alone")
     run_id: str | None
     workstream_id: str

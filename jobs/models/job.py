@@ -178,7 +178,7 @@ class Job(models.Model):
 
 
 class Dependency(models.Model):
-    """`job` waits for `needs` (a job) or forevery job of `needs_workstream`."""
+    """`job` waits for `needs` (a job) or for every job of `needs_workstream`."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="dependencies")
     needs = models.ForeignKey(Job, null=True, blank=True, on_delete=models.CASCADE, related_name="dependants")

@@ -92,7 +92,7 @@ class StepAttempt(models.Model):
             models.Index(name="attempt_by_run", fields=["run", "-started_at"]),
             # Maintenance looks after what is alive.
             models.Index(name="attempt_alive", fields=["host"], condition=Q(status=AttemptStatus.RUNNING)),
-            # The days on which a kind of error was seen.
+            # The days on which an error group was seen.
             models.Index(name="attempt_by_error", fields=["error", "completed_at"], condition=Q(error__isnull=False)),
             models.Index(name="attempt_by_end", fields=["-completed_at"], condition=Q(completed_at__isnull=False)),
         ]

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from jobs.access import Actor
 from jobs.pages.shared.addresses import jobs_url
-from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.states import FAILURES, JobStatus
 
 EACH = 6
@@ -59,7 +59,7 @@ def actions(actor: Actor, text: str) -> list[tuple[str, str, str, str]]:
 
 
 @page()
-def search(request: Visit) -> HttpResponse:
+def search(request: PageRequest) -> HttpResponse:
     question = _question(request)
     found = find(request.actor, question)
     return render(
@@ -70,7 +70,7 @@ def search(request: Visit) -> HttpResponse:
 
 
 @page(part=True)
-def palette(request: Visit) -> HttpResponse:
+def palette(request: PageRequest) -> HttpResponse:
     question = _question(request)
     limited = question.startswith(">")
     text = question.lstrip(">").strip().lower()
@@ -90,10 +90,10 @@ def palette(request: Visit) -> HttpResponse:
     )
 
 
-def _question(request: Visit) -> str:
+def _question(request: PageRequest) -> str:
     return request.GET.get("q", "").replace("\0", "").strip()[:120]
 
 
 @page()
-def keys(request: Visit) -> HttpResponse:
+def keys(request: PageRequest) -> HttpResponse:
     return render(request, "search/keys.html", {"places": PLACES})

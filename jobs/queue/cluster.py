@@ -90,7 +90,7 @@ class EngineCluster:
             return
         self._idle_since = self._idle_since or time.monotonic()
         if time.monotonic() - self._idle_since > STALL_S:
-            log.error("work waits and nobody takes it for %.0f s; the pool is replaced", STALL_S)
+            log.error("work has waited for %.0f s and no worker took it; the pool is replaced", STALL_S)
             os.kill(self.sentinel.pid, signal.SIGKILL)  # its workers die with it
             self.sentinel.join(5)
 

@@ -1,4 +1,4 @@
-"""What hardens django-q2 against a SIGKILL in the wrong moment: queue locks that the kernel releases, and no orphans."""
+"""Hardening of django-q2 against a SIGKILL at any moment: queue locks that the kernel releases, and no orphans."""
 
 import ctypes
 import fcntl

@@ -1,4 +1,4 @@
-"""Whether this node should start something now: one look for the broker and for the watchdog."""
+"""Slots: whether this node should start something now, for the broker and the watchdog."""
 
 from django.conf import settings
 

@@ -23,7 +23,7 @@ def wake() -> None:
 
 
 def keep_awake() -> None:
-    """Each second: make the tokens anew that a stock broker may have lost."""
+    """Each second: recreate the tokens that a stock broker may have lost."""
     if stock_broker() and startable():
         _enqueue()
 

@@ -1,4 +1,4 @@
-"""Run a job in this very process: submit it to a private queue, then be its worker until it has ended."""
+"""Foreground runs: a job is submitted to a private queue, and this process is its worker until it has ended."""
 
 import signal
 import threading

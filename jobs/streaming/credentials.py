@@ -1,4 +1,4 @@
-"""What a watcher was let in by, so that their rights can be asked for again and again."""
+"""Credentials of a watcher, so that their rights can be checked again while they watch."""
 
 from dataclasses import dataclass
 from importlib import import_module

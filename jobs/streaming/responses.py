@@ -1,4 +1,4 @@
-"""Responses that stay open while somebody watches."""
+"""Streaming responses."""
 
 from collections.abc import AsyncIterator
 

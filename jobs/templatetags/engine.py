@@ -1,4 +1,4 @@
-"""What templates say about states, times and sizes."""
+"""Template tags and filters for states, times, sizes and addresses."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""A log's lines in templates."""
+"""Template tags for the lines of a log."""
 
 from django import template
 

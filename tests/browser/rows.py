@@ -1,4 +1,4 @@
-"""A team's morning at Engine: rows and logs forevery page, in the database that the environment names.
+"""A team's morning at Engine: rows and logs for every page, in the database that the environment names.
 
 python -m tests.browser.rows            fills an empty database
 python -m tests.browser.rows end ID     lets the running attempt of job ID end well

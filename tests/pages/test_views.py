@@ -64,7 +64,7 @@ def test_others_see_what_is_for_the_team_and_nothing_else(client, vera):
 def test_a_view_is_deleted_after_a_question_and_an_operator_clears_up_for_all(client, vera):
     view = saved_views.save(vera, "For us", "tool=codex", shared=True, by="vera")
     client.force_login(make_user("olga", role="operator"))
-    assert "gone foreverybody" in client.get(f"/jobs/views/{view.pk}/delete").content.decode()
+    assert "gone for everybody" in client.get(f"/jobs/views/{view.pk}/delete").content.decode()
     assert SavedView.objects.count() == 1
     assert client.post(f"/jobs/views/{view.pk}/delete").status_code == 303
     assert not SavedView.objects.exists()

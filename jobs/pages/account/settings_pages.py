@@ -18,7 +18,7 @@ from jobs.models import ApiToken
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused
 from jobs.pages.shared.labels import duration, size
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.roles import TOKEN_SCOPES
 from jobs.services.accounts import tokens
 from jobs.services.execution import confinement
@@ -35,7 +35,7 @@ LIVES = {"90": "In 90 days", "30": "In 30 days", "365": "In a year", "": "Never"
 
 
 @page()
-def settings(request: Visit, tab: str) -> HttpResponse:
+def settings(request: PageRequest, tab: str) -> HttpResponse:
     if tab not in dict(TABS):  # "templates" has a page of its own
         raise missing("page of settings", tab)
     context: dict[str, Any] = {"tab": tab, "tabs": TABS, "scopes": sorted(request.actor.scopes)}
@@ -89,7 +89,7 @@ def about() -> list[tuple[str, str]]:
     ]
 
 
-def _tokens(request: Visit, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
+def _tokens(request: PageRequest, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
     rows = list(ApiToken.objects.filter(user=request.actor.user, revoked_at=None)[:100])
     scopes = [scope for scope in TOKEN_SCOPES if request.actor.may(scope)]
     return render(
@@ -101,8 +101,8 @@ def _tokens(request: Visit, context: dict[str, Any], made: str = "", status: int
 
 
 @page("POST")
-def token_new(request: Visit) -> HttpResponse:
-    """Shows the token in the answer itself: it is never kept, so there is no page to redirect to."""
+def token_new(request: PageRequest) -> HttpResponse:
+    """Shows the token in the answer itself: it is never stored, so there is no page to redirect to."""
     context: dict[str, Any] = {"tab": "tokens", "tabs": TABS}
     days = request.POST.get("days", "90")
     expires = db.now() + timedelta(days=int(days)) if days in LIVES and days else None
@@ -122,7 +122,7 @@ def token_new(request: Visit) -> HttpResponse:
 
 
 @page("POST")
-def token_revoke(request: Visit, pk: int) -> HttpResponse:
+def token_revoke(request: PageRequest, pk: int) -> HttpResponse:
     to = resolve_url("settings", tab="tokens")
     token = ApiToken.objects.filter(user=request.actor.user, pk=pk).first()
     if token is None:

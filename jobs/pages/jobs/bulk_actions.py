@@ -13,7 +13,7 @@ from jobs.models import Job
 from jobs.pages.jobs.action_table import BULK, Action, action_named, perform
 from jobs.pages.jobs.filters import Filters
 from jobs.pages.shared.htmx import see
-from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.states import Verb
 
 MOST = 500
@@ -21,7 +21,7 @@ ASK_FIRST = (Verb.CANCEL, Verb.ESCALATE)
 
 
 @page("GET", "POST")
-def bulk(request: Visit) -> HttpResponse:
+def bulk(request: PageRequest) -> HttpResponse:
     if request.method == "GET":
         return render(request, "jobs/bulk.html", request.session.get("bulk") or {"results": []})
     verb = action_named(request.POST.get("action", ""))
@@ -46,7 +46,7 @@ def bulk(request: Visit) -> HttpResponse:
     return see("jobs-bulk")
 
 
-def _chosen(request: Visit) -> Sequence[Job]:
+def _chosen(request: PageRequest) -> Sequence[Job]:
     rows = jobs_of(request.actor).select_related("workstream")
     if request.POST.get("all"):
         filters = Filters.read(QueryDict(request.POST.get("query", "")), request.actor.name)

@@ -1,4 +1,4 @@
-"""The jobs list's filters as they stand in the address: repeat a key for "or"."""
+"""Filters of the jobs list, as written in the address: repeat a key for "or"."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -14,11 +14,11 @@ from jobs.pages.jobs.action_table import Action, action_named, perform
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, render_head, summary_of
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import is_htmx, see, toast
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 
 
 @page("GET", "HEAD", "POST")
-def act(request: Visit, job_id: str, verb: str) -> HttpResponse:
+def act(request: PageRequest, job_id: str, verb: str) -> HttpResponse:
     job = find_job(request, job_id)
     what = action_named(verb)
     if what is None:
@@ -47,7 +47,7 @@ def _names(adapter: Any) -> set[str]:
     return {field.name for field in adapter.fields}
 
 
-def _do(request: Visit, job: Job, action: Action) -> HttpResponse:
+def _do(request: PageRequest, job: Job, action: Action) -> HttpResponse:
     try:
         perform(action, job, request.actor, request.POST)
     except NotAllowed:
@@ -64,7 +64,7 @@ def _do(request: Visit, job: Job, action: Action) -> HttpResponse:
     return see(resolve_url("job", job_id=job.job_id))
 
 
-def _refused(request: Visit, job: Job, refusal: Refused) -> HttpResponse:
+def _refused(request: PageRequest, job: Job, refusal: Refused) -> HttpResponse:
     """The sentence and the fresh state, with the refusal's status."""
     fresh = find_job(request, job.job_id)
     attempts = attempts_of(fresh)

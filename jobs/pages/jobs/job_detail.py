@@ -17,7 +17,7 @@ from jobs.pages.jobs.action_table import ACTIONS, PRIMARY, possible_actions
 from jobs.pages.jobs.attempt_chart import draw, working_time
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.log_lines import LogRow, rows_of
-from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
 from jobs.services.reading.logs import open_log
 from jobs.services.reading.redaction import shown_document
@@ -30,7 +30,7 @@ _STATES = {*JobStatus.values, *AttemptStatus.values, "draining", "resolved", "mu
 UNHAPPY = (AttemptStatus.FAILED, AttemptStatus.TIMEOUT, AttemptStatus.LOST)
 
 
-def find_job(request: Visit, job_id: str) -> Job:
+def find_job(request: PageRequest, job_id: str) -> Job:
     job = jobs_of(request.actor).select_related("workstream", "run").filter(job_id=job_id).first()
     if job is None:
         raise missing("job", job_id)
@@ -41,7 +41,7 @@ def attempts_of(job: Job) -> list[StepAttempt]:
     return list(job.attempts.select_related("error").defer("handoff").order_by("number"))
 
 
-def pick_attempt(request: Visit, attempts: Sequence[StepAttempt]) -> StepAttempt | None:
+def pick_attempt(request: PageRequest, attempts: Sequence[StepAttempt]) -> StepAttempt | None:
     """The attempt that the address names, else the latest."""
     wanted = request.GET.get("attempt", "")
     if not attempts:
@@ -49,7 +49,7 @@ def pick_attempt(request: Visit, attempts: Sequence[StepAttempt]) -> StepAttempt
     return next((a for a in attempts if str(a.number) == wanted), attempts[-1])
 
 
-def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str) -> dict[str, Any]:
+def head_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt], tab: str) -> dict[str, Any]:
     """What every tab shows above its content, and the poll sends again."""
     chain = list(dict.fromkeys([job.spec.get("tool", job.tool), *(a.step_name for a in attempts), job.tool]))
     actions = possible_actions(job, request.actor)
@@ -77,7 +77,7 @@ def head_of(request: Visit, job: Job, attempts: Sequence[StepAttempt], tab: str)
 
 
 @page()
-def summary(request: Visit, job_id: str) -> HttpResponse:
+def summary(request: PageRequest, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
     return render(
@@ -85,7 +85,7 @@ def summary(request: Visit, job_id: str) -> HttpResponse:
     )
 
 
-def summary_of(request: Visit, job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
+def summary_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt]) -> dict[str, Any]:
     latest = attempts[-1] if attempts else None
     bad = _cards([attempt for attempt in attempts if attempt.status in UNHAPPY])
     waiting = for_jobs([job], titles_for=request.actor).get(job.pk)
@@ -143,7 +143,7 @@ def _command(job: Job, latest: StepAttempt | None) -> str:
     return one_line if len(one_line) <= 36 else " \\\n  ".join(words)
 
 
-def _head_tag(request: Visit, job_id: str) -> str:
+def _head_tag(request: PageRequest, job_id: str) -> str:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
     latest = attempts[-1] if attempts else None
@@ -157,12 +157,12 @@ def _head_tag(request: Visit, job_id: str) -> str:
 
 @page(part=True)
 @ptag(_head_tag)
-def head(request: Visit, job_id: str) -> HttpResponse:
+def head(request: PageRequest, job_id: str) -> HttpResponse:
     job, attempts = request.polled
     return render_head(request, job, attempts)
 
 
-def render_head(request: Visit, job: Job, attempts: Sequence[StepAttempt], status: int = 200) -> HttpResponse:
+def render_head(request: PageRequest, job: Job, attempts: Sequence[StepAttempt], status: int = 200) -> HttpResponse:
     """The head for a poll or after an action; on the summary tab its content comes along."""
     tab = request.GET.get("tab") or request.POST.get("tab", "summary")
     context = head_of(request, job, attempts, tab if tab in TABS else "summary")
@@ -172,7 +172,7 @@ def render_head(request: Visit, job: Job, attempts: Sequence[StepAttempt], statu
 
 
 @page()
-def events(request: Visit, job_id: str) -> HttpResponse:
+def events(request: PageRequest, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     every = request.GET.get("kind") == "all"
     rows = job.events.order_by("-pk")
@@ -206,7 +206,7 @@ def tell_event(event: Event) -> Event:
 
 
 @page()
-def as_json(request: Visit, job_id: str) -> HttpResponse:
+def as_json(request: PageRequest, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
     part = request.GET.get("part", "job")

@@ -19,7 +19,7 @@ from jobs.pages.jobs import saved_views
 from jobs.pages.jobs.filters import LABELS, SINCE, TABS, Filters
 from jobs.pages.shared import context_processors
 from jobs.pages.shared.counting import count_all, shown
-from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import most_attempts
 from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import FINAL
@@ -37,12 +37,12 @@ def rows_of(jobs: JobQuerySet) -> JobQuerySet:
 
 
 @page()
-def jobs(request: Visit) -> HttpResponse:
+def jobs(request: PageRequest) -> HttpResponse:
     filters = Filters.read(request.GET, request.actor.name)
     return render(request, "jobs/list.html", _page(request, filters) | saved_views.menu(request))
 
 
-def _page(request: Visit, filters: Filters) -> dict[str, Any]:
+def _page(request: PageRequest, filters: Filters) -> dict[str, Any]:
     matching = filters.apply(jobs_of(request.actor))
     rows, newer, older = _keyset(rows_of(matching), request.GET, oldest=filters.sort == "oldest")
     tabs = _tabs(request, filters)
@@ -93,7 +93,7 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _tabs(request: Visit, filters: Filters) -> list[dict[str, Any]]:
+def _tabs(request: PageRequest, filters: Filters) -> list[dict[str, Any]]:
     """Status tabs with counts. States that empty themselves are counted from their own few rows, whatever the filter."""
     base = filters.without("status").apply(jobs_of(request.actor))
     wanted: dict[str, Any] = context_processors.wanted(request.actor)  # one query for these and the tabs
@@ -168,7 +168,7 @@ def _filter_pairs(params: QueryDict) -> list[tuple[str, str]]:
     return [(key, value) for key in LABELS for value in params.getlist(key)]
 
 
-def _poll_tag(request: Visit) -> str:
+def _poll_tag(request: PageRequest) -> str:
     """Runs before the view and leaves what it read for it: two small looks while nothing changed."""
     known = dict(filter(None, map(_id, request.GET.getlist("id")[:PAGE])))
     shown = jobs_of(request.actor).filter(pk__in=list(known)).order_by("-pk")
@@ -189,7 +189,7 @@ def _id(text: str) -> tuple[int, int] | None:
 
 @page(part=True)
 @ptag(_poll_tag)
-def rows(request: Visit) -> HttpResponse:
+def rows(request: PageRequest) -> HttpResponse:
     seen, known, fresh = request.polled
     stale = [job.pk for job in seen if job.version != known.get(job.pk)]
     changed = decorate(rows_of(jobs_of(request.actor).filter(pk__in=stale)).order_by("-pk")) if stale else []

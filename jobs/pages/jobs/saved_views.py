@@ -11,7 +11,7 @@ from jobs.models import SavedView
 from jobs.pages.jobs.filters import LABELS
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, is_htmx
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.accounts import saved_views
 
 
@@ -20,7 +20,7 @@ def query_of(params: QueryDict) -> str:
     return urlencode([(key, value[:200]) for key in (*LABELS, "sort") for value in params.getlist(key) if value])
 
 
-def menu(request: Visit) -> dict[str, Any]:
+def menu(request: PageRequest) -> dict[str, Any]:
     """Own views and those of the team; the one on screen is marked."""
     here = query_of(request.GET)
     found = list(request.actor.views()[:60])
@@ -32,7 +32,7 @@ def menu(request: Visit) -> dict[str, Any]:
 
 
 @page("GET", "HEAD", "POST")
-def new(request: Visit) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, query_of(request.GET))
     query = query_of(QueryDict(request.POST.get("query", "")[:2000]))
@@ -46,7 +46,7 @@ def new(request: Visit) -> HttpResponse:
     return done(request, f"{view.name} is in the Views menu.", _list(query))
 
 
-def _form(request: Visit, query: str, name: str = "", fault: str = "") -> HttpResponse:
+def _form(request: PageRequest, query: str, name: str = "", fault: str = "") -> HttpResponse:
     shown = QueryDict(query)
     filters = [(LABELS[key], ", ".join(shown.getlist(key))) for key in LABELS if shown.getlist(key)]
     context = {
@@ -66,7 +66,7 @@ def _list(query: str) -> str:
 
 
 @page("GET", "HEAD", "POST")
-def delete(request: Visit, pk: int) -> HttpResponse:
+def delete(request: PageRequest, pk: int) -> HttpResponse:
     view: SavedView | None = request.actor.views().filter(pk=pk).first()
     if view is None:
         raise missing("view", str(pk))
@@ -74,11 +74,11 @@ def delete(request: Visit, pk: int) -> HttpResponse:
     if request.method == "POST":
         saved_views.delete(view, by=request.actor.name)
         return done(request, f"{view.name} is deleted.", resolve_url("jobs"))
-    note = "It is gone foreverybody." if view.shared else "The jobs that it shows stay."
+    note = "It is gone for everybody." if view.shared else "The jobs that it shows stay."
     return ask(request, "Delete view", view.name, note, _list(view.query))
 
 
-def ask(request: Visit, what: str, name: str, note: str, back: str) -> HttpResponse:
+def ask(request: PageRequest, what: str, name: str, note: str, back: str) -> HttpResponse:
     """A question before something is deleted: a dialog for htmx, a page without. The form posts to the same address."""
     template = "shared/_ask.html" if is_htmx(request) else "shared/ask.html"
     return render(request, template, {"what": what, "name": name, "note": note, "back": back})

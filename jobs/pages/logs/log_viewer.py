@@ -13,7 +13,7 @@ from jobs.pages.jobs.attempt_chart import percent
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, pick_attempt
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.log_lines import excerpt, rows_of
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.reading.logs import Log, NoSuchRange, note_watched, open_log
 from jobs.streaming.raw_log import raw_log
 from jobs.streaming.responses import can_stream
@@ -29,7 +29,7 @@ def number(text: str | None, default: int) -> int:
 
 
 @page()
-def log(request: Visit, job_id: str) -> HttpResponse:
+def log(request: PageRequest, job_id: str) -> HttpResponse:
     job = find_job(request, job_id)
     attempts = attempts_of(job)
     attempt = pick_attempt(request, attempts)
@@ -39,7 +39,7 @@ def log(request: Visit, job_id: str) -> HttpResponse:
     return render(request, "jobs/log.html", context)
 
 
-def window_of(request: Visit, job: Job, attempt: StepAttempt) -> dict[str, Any]:
+def window_of(request: PageRequest, job: Job, attempt: StepAttempt) -> dict[str, Any]:
     log = open_log(attempt)
     alive, total = attempt.completed_at is None, log.lines_total
     whole = log.lines_whole if alive else total
@@ -75,7 +75,7 @@ def part_url(job: Job, attempt: StepAttempt) -> str:
     return f"{reverse('job-log-part', args=[job.job_id])}?attempt={attempt.number}"
 
 
-def first_of(request: Visit, total: int) -> int:
+def first_of(request: PageRequest, total: int) -> int:
     """The first line of the window: asked for, around a line, or the end."""
     last_window = max(1, total - WINDOW + 1)
     if request.GET.get("line"):
@@ -95,7 +95,7 @@ def search(log: Log, question: str) -> dict[str, Any]:
     return {"total": found.total, "hits": hits, "complete": found.complete}
 
 
-def _part_tag(request: Visit, job_id: str) -> str | None:
+def _part_tag(request: PageRequest, job_id: str) -> str | None:
     """Only the poll for new lines has a tag; a window of old lines never changes and is asked for once."""
     if not request.GET.get("poll"):
         return None
@@ -105,7 +105,7 @@ def _part_tag(request: Visit, job_id: str) -> str | None:
     return f"{log.size}.{attempt.status}"
 
 
-def _attempt(request: Visit, job_id: str) -> StepAttempt:
+def _attempt(request: PageRequest, job_id: str) -> StepAttempt:
     job = find_job(request, job_id)
     attempt = pick_attempt(request, attempts_of(job))
     if attempt is None:
@@ -116,7 +116,7 @@ def _attempt(request: Visit, job_id: str) -> StepAttempt:
 
 @page(part=True)
 @ptag(_part_tag)
-def part(request: Visit, job_id: str) -> HttpResponse:
+def part(request: PageRequest, job_id: str) -> HttpResponse:
     """A block of lines. `edge`: top or bottom carries the control for more; `rows` fills a gap in the stream."""
     attempt = request.polled[0] if request.GET.get("poll") else _attempt(request, job_id)
     log = open_log(attempt)
@@ -152,7 +152,7 @@ def part(request: Visit, job_id: str) -> HttpResponse:
 
 
 @page()
-def raw(request: Visit, job_id: str) -> HttpResponseBase:
+def raw(request: PageRequest, job_id: str) -> HttpResponseBase:
     """The log as it was written: whole, a range of bytes, or one line."""
     attempt = _attempt(request, job_id)
     try:
@@ -162,7 +162,7 @@ def raw(request: Visit, job_id: str) -> HttpResponseBase:
 
 
 @page()
-def go(request: Visit, job_id: str) -> HttpResponse:
+def go(request: PageRequest, job_id: str) -> HttpResponse:
     """Go to line, without script."""
     line = number(request.GET.get("line"), 1)
     attempt = number(request.GET.get("attempt"), 0)

@@ -17,7 +17,7 @@ from jobs.pages.operations.error_days import DAYS, NEW_H, bars, rows_of_groups
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, see, tag
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.states import ErrorState, JobStatus
 
@@ -43,11 +43,11 @@ def _tabs(rows: Any) -> dict[str, Any]:
 
 
 @page()
-def errors(request: Visit) -> HttpResponse:
+def errors(request: PageRequest) -> HttpResponse:
     return render(request, "errors/list.html", _list(request))
 
 
-def _asked(request: Visit) -> tuple[dict[str, Any], list[ErrorGroup]]:
+def _asked(request: PageRequest) -> tuple[dict[str, Any], list[ErrorGroup]]:
     """What the address asks for, and the groups on that page and one more."""
     tabs, chosen = _tabs(request.actor.errors()), request.GET.get("is", "open")
     chosen = chosen if chosen in tabs else "open"
@@ -65,7 +65,7 @@ def _asked(request: Visit) -> tuple[dict[str, Any], list[ErrorGroup]]:
     return {"tab": chosen, "q": question, "tool": tool, "sort": sort, "page": number}, groups
 
 
-def _list(request: Visit) -> dict[str, Any]:
+def _list(request: PageRequest) -> dict[str, Any]:
     asked, found = _asked(request)
     rows, groups, number = request.actor.errors(), found[:PAGE], asked["page"]
     tabs, first = _tabs(rows), (number - 1) * PAGE
@@ -90,7 +90,7 @@ def _page_number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:5]) <= 1000 else 1
 
 
-def _rows_tag(request: Visit) -> str:
+def _rows_tag(request: PageRequest) -> str:
     groups: list[ErrorGroup] = _asked(request)[1][:PAGE]
     request.polled = groups
     return tag(*((group.pk, group.count, group.state, group.last_seen_at) for group in groups))
@@ -98,7 +98,7 @@ def _rows_tag(request: Visit) -> str:
 
 @page(part=True)
 @ptag(_rows_tag)
-def rows(request: Visit) -> HttpResponse:
+def rows(request: PageRequest) -> HttpResponse:
     context = {
         "rows": rows_of_groups(request.actor, request.polled),
         "may_operate": request.actor.may("operate"),
@@ -107,7 +107,7 @@ def rows(request: Visit) -> HttpResponse:
     return render(request, "errors/_rows.html", context)
 
 
-def _found(request: Visit, signature: str) -> ErrorGroup:
+def _found(request: PageRequest, signature: str) -> ErrorGroup:
     found = request.actor.errors().filter(signature=signature).first()
     if found is None:
         raise missing("error", signature)
@@ -115,7 +115,7 @@ def _found(request: Visit, signature: str) -> ErrorGroup:
 
 
 @page()
-def error(request: Visit, signature: str) -> HttpResponse:
+def error(request: PageRequest, signature: str) -> HttpResponse:
     group = _found(request, signature)
     since = db.now() - timedelta(days=DAYS)
     seen = request.actor.attempts().filter(error=group).select_related("job").defer("job__spec", "handoff")
@@ -156,7 +156,7 @@ def error(request: Visit, signature: str) -> HttpResponse:
 
 
 @page("POST", scope="operate")
-def act(request: Visit, signature: str, verb: str) -> HttpResponse:
+def act(request: PageRequest, signature: str, verb: str) -> HttpResponse:
     group, to = _found(request, signature), resolve_url("error", signature=signature)
     try:
         return done(request, change(group, verb, request.actor.name, request.POST.get("until", "24h")), to)
@@ -165,7 +165,7 @@ def act(request: Visit, signature: str, verb: str) -> HttpResponse:
 
 
 @page("POST", scope="operate")
-def bulk(request: Visit) -> HttpResponse:
+def bulk(request: PageRequest) -> HttpResponse:
     chosen = request.actor.errors().filter(signature__in=request.POST.getlist("id")[:PAGE])
     for group in chosen:
         change(group, request.POST.get("action", ""), request.actor.name, "24h")

@@ -17,7 +17,7 @@ from jobs.models import Event
 from jobs.pages.jobs.job_detail import tell_event
 from jobs.pages.jobs.job_list import _number
 from jobs.pages.shared.counting import count_all
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 
 PAGE = 60
 NEW_CAP = 99
@@ -27,7 +27,7 @@ KINDS = ("job", "attempt", "review", "run", "workstream", "queue", "tool", "work
 DAYS = {"today": ("Today", 0), "yesterday": ("Yesterday", 1)}
 
 
-def _matching(request: Visit) -> Any:
+def _matching(request: PageRequest) -> Any:
     rows, params = request.actor.events(), request.GET
     kind, actor, subject = params.get("kind", ""), params.get("actor", ""), params.get("subject", "")
     if kind:
@@ -54,7 +54,7 @@ def _matching(request: Visit) -> Any:
 
 
 @page()
-def events(request: Visit) -> HttpResponse:
+def events(request: PageRequest) -> HttpResponse:
     rows, before = _matching(request), _number(request.GET.get("before"))
     if before is not None:
         rows = rows.filter(pk__lt=before)
@@ -75,7 +75,7 @@ def events(request: Visit) -> HttpResponse:
     )
 
 
-def _fresh_tag(request: Visit) -> str:
+def _fresh_tag(request: PageRequest) -> str:
     newest = _number(request.GET.get("newest")) or 0
     request.polled = count_all({"n": _matching(request).filter(pk__gt=newest)}, NEW_CAP)["n"]
     return str(request.polled)
@@ -83,7 +83,7 @@ def _fresh_tag(request: Visit) -> str:
 
 @page(part=True)
 @ptag(_fresh_tag)
-def fresh(request: Visit) -> HttpResponse:
+def fresh(request: PageRequest) -> HttpResponse:
     """Only how many are new: rows come when they are asked for."""
     query = request.GET.copy()
     query.pop("newest", None)
@@ -95,7 +95,7 @@ def fresh(request: Visit) -> HttpResponse:
 
 
 @page()
-def export(request: Visit) -> HttpResponseBase:
+def export(request: PageRequest) -> HttpResponseBase:
     """Newest first, one JSON object a line."""
     rows = (
         _matching(request)

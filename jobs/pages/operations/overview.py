@@ -20,13 +20,13 @@ from jobs.pages.shared.counting import any_of
 from jobs.pages.shared.durations import Usual, usual
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import tag
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.reading.tool_status import Load, ToolStatus, loads_by_tool, tool_statuses
 from jobs.services.reading.worker_status import WorkerStatus, usable_slots, worker_statuses
 from jobs.states import ALIVE, FAILURES, NEEDS_ATTENTION, AttemptStatus, JobStatus
 
 SHOWN = 12
-LATEST = 5
+FAILURES_SHOWN = 5
 
 
 class Now:
@@ -43,7 +43,7 @@ class Now:
     def outstanding(self) -> list[Job]:
         """The latest failures, those that need a person, and those that wait for a retry: one query for the three."""
         jobs = self.actor.jobs()
-        parts = [jobs.filter(status=status).order_by("-finished_at")[:LATEST] for status in FAILURES]
+        parts = [jobs.filter(status=status).order_by("-finished_at")[:FAILURES_SHOWN] for status in FAILURES]
         parts.append(jobs.filter(status__in=NEEDS_ATTENTION).order_by("updated_at")[:30])
         parts.append(jobs.filter(status=JobStatus.RETRYING).order_by("not_before")[:4])
         rows: list[Job] = list(any_of(Job.objects.select_related("workstream").defer("spec").order_by(), parts))
@@ -116,7 +116,9 @@ def _elapsed(attempt: StepAttempt, known: Usual | None) -> dict[str, Any]:
 
 def trouble(now: Now) -> dict[str, Any]:
     failed = [job for job in now.outstanding if job.status in FAILURES]
-    return {"failures": sorted(failed, key=lambda job: job.finished_at or job.updated_at, reverse=True)[:LATEST]}
+    return {
+        "failures": sorted(failed, key=lambda job: job.finished_at or job.updated_at, reverse=True)[:FAILURES_SHOWN]
+    }
 
 
 def people(now: Now) -> dict[str, Any]:
@@ -141,7 +143,7 @@ PARTS: dict[str, Callable[[Now], dict[str, Any]]] = {
 
 
 @page()
-def overview(request: Visit) -> HttpResponse:
+def overview(request: PageRequest) -> HttpResponse:
     context: dict[str, Any] = {}
     now = Now(request.actor)
     _ = now.workers  # read once, for the strip too
@@ -166,7 +168,7 @@ def _busiest(beat: Any) -> dict[str, Any]:
     }
 
 
-def _tag(request: Visit, part: str) -> str:
+def _tag(request: PageRequest, part: str) -> str:
     build = PARTS.get(part)
     if build is None:
         raise missing("part", part)
@@ -193,5 +195,5 @@ def _key(value: Any) -> Any:
 
 @page(part=True)
 @ptag(_tag)
-def part(request: Visit, part: str) -> HttpResponse:
+def part(request: PageRequest, part: str) -> HttpResponse:
     return render(request, f"overview/_{part}.html", request.polled)

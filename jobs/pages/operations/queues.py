@@ -12,7 +12,7 @@ from jobs.pages.jobs.job_list import decorate, rows_of
 from jobs.pages.operations.rule_forms import limit_of, reason_of, unknown
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.services.reading.queue_status import find_queue
 from jobs.services.reading.worker_status import worker_statuses
@@ -23,7 +23,7 @@ NEXT = 50
 
 
 @page()
-def queue(request: Visit, name: str) -> HttpResponse:
+def queue(request: PageRequest, name: str) -> HttpResponse:
     found = find_queue(request.actor, name)
     if found is None:
         raise missing("queue", name)
@@ -48,7 +48,7 @@ def queue(request: Visit, name: str) -> HttpResponse:
 
 
 @page("POST", scope="operate")
-def queue_act(request: Visit, name: str, verb: str) -> HttpResponse:
+def queue_act(request: PageRequest, name: str, verb: str) -> HttpResponse:
     """Also for a queue without jobs: it may be paused before its first one comes."""
     to = resolve_url("queue", name=name)
     try:
@@ -57,7 +57,7 @@ def queue_act(request: Visit, name: str, verb: str) -> HttpResponse:
         return refused(request, refusal, to)
 
 
-def _act(request: Visit, name: str, verb: str) -> str:
+def _act(request: PageRequest, name: str, verb: str) -> str:
     """Do it, and say what was done. Raises Refused."""
     by = request.actor.name
     match verb:

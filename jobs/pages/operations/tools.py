@@ -13,11 +13,11 @@ from jobs.pages.operations.rule_forms import limit_of, reason_of, unknown
 from jobs.pages.shared.durations import Usual, usual
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, tag
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.services.reading.tool_status import ToolStatus, find_tool, tool_statuses
 
-LATEST = 12
+JOBS_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -31,32 +31,32 @@ def _rows(actor: Actor) -> list[ToolRow]:
     return [ToolRow(tool, times.get(tool.name)) for tool in tool_statuses(actor)]
 
 
-def _tag(request: Visit) -> str:
+def _tag(request: PageRequest) -> str:
     rows = request.polled = _rows(request.actor)
     return tag(*((row.usual, *_shown(row.tool)) for row in rows))
 
 
 def _shown(tool: ToolStatus) -> tuple[object, ...]:
-    """What of a tool changes in the table; the age of the oldest job is no part of it."""
+    """What changes of a tool in the table; the age of the oldest job is left out."""
     rules = (tool.limit, tool.paused_reason, tool.failures, tool.retry_at, tool.last_failure)
     return tool.name, tool.health, tool.versions, tool.workers_alive, tool.running, tool.queued, tool.success, rules
 
 
 @page()
-def tools(request: Visit) -> HttpResponse:
+def tools(request: PageRequest) -> HttpResponse:
     return render(request, "capacity/tools.html", {"rows": _rows(request.actor)})
 
 
 @page(part=True)
 @ptag(_tag)
-def tools_part(request: Visit) -> HttpResponse:
+def tools_part(request: PageRequest) -> HttpResponse:
     return render(request, "capacity/_tools.html", {"rows": request.polled})
 
 
 @page()
-def tool(request: Visit, name: str) -> HttpResponse:
+def tool(request: PageRequest, name: str) -> HttpResponse:
     found = _found(request, name)
-    jobs = list(rows_of(request.actor.jobs().filter(tool=name)).order_by("-pk")[:LATEST])
+    jobs = list(rows_of(request.actor.jobs().filter(tool=name)).order_by("-pk")[:JOBS_SHOWN])
     return render(
         request,
         "capacity/tool.html",
@@ -69,7 +69,7 @@ def tool(request: Visit, name: str) -> HttpResponse:
     )
 
 
-def _found(request: Visit, name: str) -> ToolStatus:
+def _found(request: PageRequest, name: str) -> ToolStatus:
     found = find_tool(request.actor, name)
     if found is None:
         raise missing("tool", name)
@@ -77,7 +77,7 @@ def _found(request: Visit, name: str) -> ToolStatus:
 
 
 @page("POST", scope="operate")
-def tool_act(request: Visit, name: str, verb: str) -> HttpResponse:
+def tool_act(request: PageRequest, name: str, verb: str) -> HttpResponse:
     _found(request, name)
     to = resolve_url("tool", name=name)
     try:
@@ -86,7 +86,7 @@ def tool_act(request: Visit, name: str, verb: str) -> HttpResponse:
         return refused(request, refusal, to)
 
 
-def _act(request: Visit, name: str, verb: str) -> str:
+def _act(request: PageRequest, name: str, verb: str) -> str:
     """Do it, and say what was done. Raises Refused."""
     by = request.actor.name
     match verb:

@@ -11,13 +11,13 @@ from jobs.models import Node
 from jobs.pages.operations.rule_forms import unknown
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, tag
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.services.reading.queue_status import QueueStatus, queue_statuses
 from jobs.services.reading.worker_status import WorkerStatus, worker_statuses
 
 
-def _context(request: Visit) -> dict[str, Any]:
+def _context(request: PageRequest) -> dict[str, Any]:
     workers = worker_statuses(request.actor)
     usable = [worker for worker in workers if worker.takes_jobs]
     return {
@@ -31,11 +31,11 @@ def _context(request: Visit) -> dict[str, Any]:
 
 
 @page()
-def workers(request: Visit) -> HttpResponse:
+def workers(request: PageRequest) -> HttpResponse:
     return render(request, "capacity/workers.html", _context(request))
 
 
-def _tag(request: Visit) -> str:
+def _tag(request: PageRequest) -> str:
     request.polled = _context(request)
     shown: list[WorkerStatus] = request.polled["workers"]
     queues: list[QueueStatus] = request.polled["queues"]
@@ -47,12 +47,12 @@ def _tag(request: Visit) -> str:
 
 @page(part=True)
 @ptag(_tag)
-def workers_part(request: Visit) -> HttpResponse:
+def workers_part(request: PageRequest) -> HttpResponse:
     return render(request, "capacity/_workers.html", request.polled)
 
 
 @page("POST", scope="operate")
-def worker_act(request: Visit, name: str, verb: str) -> HttpResponse:
+def worker_act(request: PageRequest, name: str, verb: str) -> HttpResponse:
     node, to = Node.objects.filter(name=name).first(), resolve_url("workers")
     if node is None:
         raise missing("worker", name)
@@ -62,7 +62,7 @@ def worker_act(request: Visit, name: str, verb: str) -> HttpResponse:
         return refused(request, refusal, to)
 
 
-def _act(request: Visit, node: Node, verb: str) -> str:
+def _act(request: PageRequest, node: Node, verb: str) -> str:
     """Do it, and say what was done. Raises Refused."""
     by = request.actor.name
     match verb:

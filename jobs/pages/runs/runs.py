@@ -18,7 +18,7 @@ from jobs.pages.runs.timeline import draw as draw_timeline
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, tag
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.states import ACTIVE_RUNS, JobStatus, RunStatus
 
@@ -34,7 +34,7 @@ class RunRow:
 
 
 @page()
-def runs(request: Visit) -> HttpResponse:
+def runs(request: PageRequest) -> HttpResponse:
     state, question = request.GET.get("state", ""), request.GET.get("q", "").strip()[:200]
     rows = every = request.actor.runs()
     if state == "active":
@@ -67,14 +67,14 @@ def runs(request: Visit) -> HttpResponse:
     )
 
 
-def find_run(request: Visit, run_id: str) -> Run:
+def find_run(request: PageRequest, run_id: str) -> Run:
     run = request.actor.runs().filter(run_id=run_id).first()
     if run is None:
         raise missing("run", run_id)
     return run
 
 
-def _context(request: Visit, run: Run, tab: str) -> dict[str, Any]:
+def _context(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
     jobs = jobs_of_run(request.actor.jobs(), run)
     board = board_of(request.actor.workstreams().filter(run=run), jobs)
     return {
@@ -90,7 +90,7 @@ def _context(request: Visit, run: Run, tab: str) -> dict[str, Any]:
 
 
 @page()
-def run(request: Visit, run_id: str) -> HttpResponse:
+def run(request: PageRequest, run_id: str) -> HttpResponse:
     found = find_run(request, run_id)
     context = _context(request, found, "radar")
     latest = request.actor.events().filter(run=found).select_related("job").defer("job__spec").order_by("-pk")[:8]
@@ -101,33 +101,33 @@ def run(request: Visit, run_id: str) -> HttpResponse:
     )
 
 
-def _radar_tag(request: Visit, run_id: str, **_: str) -> str:
+def _radar_tag(request: PageRequest, run_id: str, **_: str) -> str:
     found = find_run(request, run_id)
     request.polled = found
     jobs = request.actor.jobs().filter(run=found).order_by("pk").values_list("pk", "version")
     return tag(*jobs[:MAX_JOBS], found.status)
 
 
-def _timeline_tag(request: Visit, run_id: str) -> str:
+def _timeline_tag(request: PageRequest, run_id: str) -> str:
     request.polled = _timeline(request, find_run(request, run_id))
     return tag(*((job.pk, job.version) for job in request.polled["jobs"]), request.polled["timeline"].drawn)
 
 
 @page(part=True)
 @ptag(_timeline_tag)
-def timeline_part(request: Visit, run_id: str) -> HttpResponse:
+def timeline_part(request: PageRequest, run_id: str) -> HttpResponse:
     return render(request, "runs/_timeline.html", request.polled)
 
 
 @page(part=True)
 @ptag(_radar_tag)
-def radar(request: Visit, run_id: str) -> HttpResponse:
+def radar(request: PageRequest, run_id: str) -> HttpResponse:
     context = _context(request, request.polled, "radar")
     return render(request, "runs/_radar.html", context | {"lanes": context["board"].columns()})
 
 
 @page()
-def graph(request: Visit, run_id: str) -> HttpResponse:
+def graph(request: PageRequest, run_id: str) -> HttpResponse:
     context = _context(request, find_run(request, run_id), "graph")
     board: Board = context["board"]
     cards = board.cards
@@ -143,11 +143,11 @@ def graph(request: Visit, run_id: str) -> HttpResponse:
 
 
 @page()
-def timeline(request: Visit, run_id: str) -> HttpResponse:
+def timeline(request: PageRequest, run_id: str) -> HttpResponse:
     return render(request, "runs/timeline.html", _timeline(request, find_run(request, run_id)))
 
 
-def _timeline(request: Visit, found: Run) -> dict[str, Any]:
+def _timeline(request: PageRequest, found: Run) -> dict[str, Any]:
     context = _context(request, found, "timeline")
     attempts = list(
         request.actor.attempts()
@@ -160,14 +160,14 @@ def _timeline(request: Visit, found: Run) -> dict[str, Any]:
 
 
 @page()
-def report(request: Visit, run_id: str) -> HttpResponse:
+def report(request: PageRequest, run_id: str) -> HttpResponse:
     """The run on one page, made to be printed."""
     context = _context(request, find_run(request, run_id), "report")
     return render(request, "runs/report.html", context)
 
 
 @page()
-def workstream(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
+def workstream(request: PageRequest, run_id: str, ws_id: str) -> HttpResponse:
     stream = _stream(request, run_id, ws_id)
     jobs: list[Job] = list(rows_of(request.actor.jobs().filter(workstream=stream)).order_by("-pk")[:100])
     elsewhere = request.actor.workstreams().filter(ws_id=ws_id).exclude(pk=stream.pk).select_related("run")[:10]
@@ -185,7 +185,7 @@ def workstream(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
     )
 
 
-def _stream(request: Visit, run_id: str, ws_id: str) -> Workstream:
+def _stream(request: PageRequest, run_id: str, ws_id: str) -> Workstream:
     found = request.actor.workstreams().select_related("run").filter(run_id=run_id, ws_id=ws_id).first()
     if found is None:
         raise missing("workstream", ws_id)
@@ -193,7 +193,7 @@ def _stream(request: Visit, run_id: str, ws_id: str) -> Workstream:
 
 
 @page("POST", scope="operate")
-def lock(request: Visit, run_id: str, ws_id: str) -> HttpResponse:
+def lock(request: PageRequest, run_id: str, ws_id: str) -> HttpResponse:
     """Lock or unlock: a locked workstream takes no new jobs."""
     stream, to = _stream(request, run_id, ws_id), resolve_url("workstream", run_id=run_id, ws_id=ws_id)
     try:

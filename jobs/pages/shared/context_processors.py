@@ -25,7 +25,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def wanted(actor: Actor) -> dict[str, QuerySet[Any, Any]]:
-    """What stands beside the menu's words."""
+    """The counts beside the menu's entries."""
     return {
         "jobs": actor.jobs().filter(status__in=ALIVE),
         "runs": actor.runs().filter(status__in=ACTIVE_RUNS),

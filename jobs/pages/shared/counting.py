@@ -1,4 +1,4 @@
-"""Many counts in one query, each bounded: nobody reads the difference between 40,000 and 41,000, but it costs."""
+"""Bounded counts, many in one query: the difference between 40,000 and 41,000 helps no reader, but it costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

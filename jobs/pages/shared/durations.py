@@ -10,7 +10,7 @@ from jobs.models import StepAttempt
 from jobs.models.durations import measured_s
 from jobs.states import AttemptStatus
 
-LATEST = 2000
+SAMPLE_SIZE = 2000
 CACHED_S = 60
 
 
@@ -30,7 +30,7 @@ def _measure() -> dict[str, Usual]:
     rows = StepAttempt.objects.filter(status=AttemptStatus.COMPLETED).order_by("-completed_at")
     times: dict[str, list[float]] = defaultdict(list)
     fields = rows.values_list("step_name", "result_json__duration_s", "started_at", "completed_at")
-    for tool, measured, start, end in fields[:LATEST]:
+    for tool, measured, start, end in fields[:SAMPLE_SIZE]:
         times[tool].append(measured_s(measured, start, end))
     return {tool: Usual(percentile(found, 50), percentile(found, 95), len(found)) for tool, found in times.items()}
 

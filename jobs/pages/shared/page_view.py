@@ -1,4 +1,4 @@
-"""The door of every page: who comes in, what they may see, and what a refusal looks like."""
+"""Decorator of every page: sign-in, scope, polls that found nothing new, and refusals."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,8 +16,8 @@ from jobs.models.job import JobQuerySet
 from jobs.pages.shared import error_pages
 
 
-class Visit(HttpRequest):
-    """A request that came through the door."""
+class PageRequest(HttpRequest):
+    """A request of a signed-in person, with what they may see."""
 
     actor: Actor
     polled: Any
@@ -38,11 +38,11 @@ def page(*methods: str, scope: str = "read", part: bool = False) -> Callable[[Vi
                 return HttpResponseNotAllowed(allowed)
             if not request.user.is_authenticated:
                 return _to_login(request, part)
-            visit = cast(Visit, request)
-            visit.actor = actor_of(request)
+            checked = cast(PageRequest, request)
+            checked.actor = actor_of(request)
             try:
-                visit.actor.require(scope)
-                response = view(visit, *args, **kwargs)
+                checked.actor.require(scope)
+                response = view(checked, *args, **kwargs)
             except NotFound as refusal:
                 raise error_pages.missing("", refusal.message) from None
             except NotAllowed as refusal:

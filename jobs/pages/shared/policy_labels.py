@@ -16,7 +16,7 @@ def in_words(tool: str, value: Any) -> str:
 
 
 def most_attempts(value: Any) -> int | None:
-    """How often the work may be tried in all: each rung of the ladder once and again as its rules say. None: no bound."""
+    """The largest number of attempts: each escalation level once, and again as its rules allow. None: no bound."""
     policy = Policy.parse(value)
     if not policy.rules and not policy.ladder:
         return None

@@ -15,7 +15,7 @@ from jobs.pages.jobs.job_detail import find_job
 from jobs.pages.shared import labels
 from jobs.pages.shared.durations import usual
 from jobs.pages.shared.htmx import done, is_htmx
-from jobs.pages.shared.page_view import Visit, jobs_of, page
+from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.submit import form_data
 from jobs.pages.submit.json_editor import send
 from jobs.services.reading.queue_status import DEFAULT
@@ -26,7 +26,7 @@ from jobs.states import Priority
 
 
 @page("GET", "HEAD", "POST", scope="submit")
-def new(request: Visit) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         return _posted(request)
     cloned = find_job(request, request.GET["clone"]) if request.GET.get("clone") else None
@@ -38,7 +38,7 @@ def new(request: Visit) -> HttpResponse:
 
 
 @page("GET", "HEAD", scope="submit", part=True)
-def fields(request: Visit) -> HttpResponse:
+def fields(request: PageRequest) -> HttpResponse:
     """The chosen tool's own fields; what was typed in fields of the same name is kept."""
     values = request.GET.dict()
     adapter = form_data.adapter_named(values.get("tool", ""))
@@ -48,7 +48,7 @@ def fields(request: Visit) -> HttpResponse:
 
 
 @page("POST", scope="submit")
-def check(request: Visit) -> HttpResponse:
+def check(request: PageRequest) -> HttpResponse:
     """The dry run: a part for htmx, the whole page without."""
     draft = form_data.read(request.POST.dict())
     result = dry_run(request, draft)
@@ -57,7 +57,7 @@ def check(request: Visit) -> HttpResponse:
     return show(request, draft, dry=result)
 
 
-def _posted(request: Visit) -> HttpResponse:
+def _posted(request: PageRequest) -> HttpResponse:
     draft = form_data.read(request.POST.dict())
     result = dry_run(request, draft)
     if result["ok"]:
@@ -73,7 +73,7 @@ def _posted(request: Visit) -> HttpResponse:
     return show(request, draft, dry=result, status=422)
 
 
-def dry_run(request: Visit, draft: form_data.Draft) -> dict[str, Any]:
+def dry_run(request: PageRequest, draft: form_data.Draft) -> dict[str, Any]:
     """Everything that would be wrong, and what would happen; nothing is written."""
     document = draft.document or {}
     report = submit.check(document) if not draft.errors else schema.Report([], [])
@@ -114,7 +114,7 @@ def _field_of(pointer: str) -> str:
 
 
 def show(
-    request: Visit,
+    request: PageRequest,
     draft: form_data.Draft,
     *,
     dry: dict[str, Any] | None = None,

@@ -15,7 +15,7 @@ from jobs.pages.account.settings_pages import TABS
 from jobs.pages.jobs.job_detail import find_job
 from jobs.pages.jobs.saved_views import ask
 from jobs.pages.shared.htmx import done
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.pages.submit import form_data
 from jobs.pages.submit.form import dry_run, show
 from jobs.services.submission import job_templates
@@ -28,7 +28,7 @@ class TemplateRow:
 
 
 @page()
-def listed(request: Visit) -> HttpResponse:
+def listed(request: PageRequest) -> HttpResponse:
     rows = [TemplateRow(one, request.actor.may_change(one)) for one in request.actor.templates()[:200]]
     return render(
         request,
@@ -38,7 +38,7 @@ def listed(request: Visit) -> HttpResponse:
 
 
 @page("GET", "HEAD", "POST", scope="submit")
-def new(request: Visit) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     """From a job, or to change a template; a POST saves it."""
     if request.method == "POST":
         return _save(request)
@@ -60,8 +60,8 @@ def new(request: Visit) -> HttpResponse:
 
 
 @page("POST", scope="submit")
-def draft(request: Visit) -> HttpResponse:
-    """What stands in the submit form, if it is sound, goes on to the form that names it."""
+def draft(request: PageRequest) -> HttpResponse:
+    """Take the submit form's document, if it is valid, to the form that names a template."""
     if "doc" in request.POST:
         document, _ = schema.parse(request.POST["doc"].replace("\r\n", "\n"))
         return _form(request, document if isinstance(document, dict) else {}, text=request.POST["doc"])
@@ -73,7 +73,7 @@ def draft(request: Visit) -> HttpResponse:
 
 
 def _form(
-    request: Visit,
+    request: PageRequest,
     document: dict[str, Any],
     *,
     text: str = "",
@@ -104,7 +104,7 @@ def _form(
     )
 
 
-def _save(request: Visit) -> HttpResponse:
+def _save(request: PageRequest) -> HttpResponse:
     post = request.POST
     text, title = post.get("document", "").replace("\r\n", "\n"), post.get("title", "").strip()
     slug = post.get("slug", "").strip() or slugify(title)[:80]
@@ -150,12 +150,12 @@ def _save(request: Visit) -> HttpResponse:
 
 
 @page("GET", "HEAD", "POST", scope="submit")
-def delete(request: Visit, slug: str) -> HttpResponse:
+def delete(request: PageRequest, slug: str) -> HttpResponse:
     row = request.actor.template(slug, change=True)
     if request.method == "POST":
         job_templates.delete(row, by=request.actor.name)
         return done(request, f"{row.title} is deleted.", resolve_url("templates"))
     note = (
-        "It is gone foreverybody; jobs that started from it stay." if row.shared else "Jobs that started from it stay."
+        "It is gone for everybody; jobs that started from it stay." if row.shared else "Jobs that started from it stay."
     )
     return ask(request, "Delete template", row.title, note, resolve_url("templates"))

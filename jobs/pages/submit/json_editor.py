@@ -15,12 +15,12 @@ from jobs.errors import InvalidDocument, Refused
 from jobs.models import Job, JobTemplate
 from jobs.pages.jobs.job_detail import find_job
 from jobs.pages.shared.htmx import done
-from jobs.pages.shared.page_view import Visit, page
+from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.reading.redaction import without_values
 from jobs.services.submission import submit
 
-MOST_DOCUMENTS = 100
-MOST_BYTES = 1_100_000  # a little above the limit, so that the schema says how much is too much
+MAX_DOCUMENTS = 100
+MAX_BYTES = 1_100_000  # a little above the limit, so that the schema says how much is too much
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def send(actor: Actor, documents: list[Any], sources: list[str | None]) -> list[
 
 
 @page("GET", "HEAD", "POST", scope="submit")
-def submit_json(request: Visit) -> HttpResponse:
+def submit_json(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         return _posted(request)
     text, of = "", None
@@ -71,9 +71,9 @@ def new_id(like: str = "job") -> str:
     return f"{stem[:108]}-copy-{secrets.token_hex(3)}"
 
 
-def _posted(request: Visit) -> HttpResponse:
+def _posted(request: PageRequest) -> HttpResponse:
     upload = request.FILES.get("file")
-    raw: bytes | str = upload.read(MOST_BYTES) if upload else request.POST.get("doc", "")[:MOST_BYTES]
+    raw: bytes | str = upload.read(MAX_BYTES) if upload else request.POST.get("doc", "")[:MAX_BYTES]
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw.replace("\r\n", "\n")
     documents, sources, problems, warnings = _read(raw if isinstance(raw, bytes) else text, text)
     if not problems and request.POST.get("action") != "check":
@@ -99,8 +99,8 @@ def _read(
     if not isinstance(document, list):
         report = submit.check(document, source=text)
         return [document], [text], report.problems, report.warnings
-    if not 0 < len(document) <= MOST_DOCUMENTS:
-        return [], [], [schema.Problem("", f"A list holds 1 to {MOST_DOCUMENTS} jobs.", f"{len(document)} jobs")], []
+    if not 0 < len(document) <= MAX_DOCUMENTS:
+        return [], [], [schema.Problem("", f"A list holds 1 to {MAX_DOCUMENTS} jobs.", f"{len(document)} jobs")], []
     warnings = []
     for index, one in enumerate(document):
         report = submit.check(one)
@@ -119,14 +119,14 @@ def _in_list(problem: schema.Problem, index: int) -> schema.Problem:
     )
 
 
-def _submitted(request: Visit, jobs: list[Job]) -> HttpResponse:
+def _submitted(request: PageRequest, jobs: list[Job]) -> HttpResponse:
     if len(jobs) == 1:
         return done(request, f"{jobs[0].title} was submitted.", resolve_url("job", job_id=jobs[0].job_id))
     return done(request, f"{len(jobs)} jobs were submitted.", resolve_url("run", run_id=jobs[0].run_id))
 
 
 def _page(
-    request: Visit,
+    request: PageRequest,
     text: str,
     found: tuple[list[schema.Problem], list[schema.Problem]] | None,
     *,

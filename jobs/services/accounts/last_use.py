@@ -1,4 +1,4 @@
-"""When a token was last used: written at most once a minute, after the answer, and no request depends on it."""
+"""Last use of a token: written at most once a minute, after the answer, and no request depends on it."""
 
 import asyncio
 import logging

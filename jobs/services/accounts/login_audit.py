@@ -1,4 +1,4 @@
-"""Sign-ins as events: who came in, who left, and who was turned away."""
+"""Sign-in audit: events for sign-in, sign-out and refused attempts."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.dispatch import receiver
 
 from jobs.services.core import events
 
-LONGEST_NAME = 150
+MAX_NAME_LENGTH = 150
 
 
 @receiver(user_logged_in, dispatch_uid="engine-signed-in")
@@ -24,5 +24,5 @@ def signed_out(sender: object, user: Any, **_: Any) -> None:
 @receiver(user_login_failed, dispatch_uid="engine-turned-away")
 def turned_away(sender: object, credentials: dict[str, Any], **_: Any) -> None:
     """The name as it was typed; never the password."""
-    name = str(credentials.get("username") or "").replace("\0", "")[:LONGEST_NAME]
+    name = str(credentials.get("username") or "").replace("\0", "")[:MAX_NAME_LENGTH]
     events.record("session.refused", by=name or "nobody")

@@ -1,4 +1,4 @@
-"""Values that a job's env may name as {"secret": NAME}."""
+"""Secrets that a job's env may name as {"secret": NAME}."""
 
 from adapters.errors import MissingSecret
 from jobs.models import Job

@@ -7,7 +7,7 @@ from jobs.errors import InvalidDocument
 from jobs.models import SavedView
 from jobs.services.core import events
 
-MOST = 100  # of one person
+MAX_VIEWS = 100  # of one person
 
 
 def save(owner: User, name: str, query: str, *, shared: bool, by: str) -> SavedView:
@@ -18,8 +18,8 @@ def save(owner: User, name: str, query: str, *, shared: bool, by: str) -> SavedV
     if len(query) > 2000:
         raise InvalidDocument("These are more filters than a view can keep.")
     with db.atomic():
-        if SavedView.objects.filter(owner=owner).exclude(name=name).count() >= MOST:
-            raise InvalidDocument(f"You have {MOST} views already; delete one first.")
+        if SavedView.objects.filter(owner=owner).exclude(name=name).count() >= MAX_VIEWS:
+            raise InvalidDocument(f"You have {MAX_VIEWS} views already; delete one first.")
         view, _ = SavedView.objects.update_or_create(
             owner=owner, name=name, defaults={"query": query, "shared": shared}
         )

@@ -15,7 +15,7 @@ from jobs.models import Job, Secret, SecretGrant
 from jobs.services.core import events
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,119}")
-MOST = 65_536
+MAX_LENGTH = 65_536
 KEY_FILE = "secrets_key"
 
 
@@ -66,9 +66,9 @@ def _box() -> MultiFernet:
 def check(name: str, value: str) -> None:
     if not NAME.fullmatch(name):
         raise BadSecret(f"Invalid secret name {name!r}; use letters, digits, _, . and -.")
-    if not MIN_SECRET_LENGTH <= len(value) <= MOST:
+    if not MIN_SECRET_LENGTH <= len(value) <= MAX_LENGTH:
         raise BadSecret(
-            f"A secret has {MIN_SECRET_LENGTH} to {MOST:,} characters: a shorter one could not be masked in logs."
+            f"A secret has {MIN_SECRET_LENGTH} to {MAX_LENGTH:,} characters: a shorter one could not be masked in logs."
         )
     if "\0" in value:
         raise BadSecret("A secret cannot hold a NUL character.")
@@ -135,7 +135,7 @@ def _below(path: str, root: str) -> bool:
 
 
 def reveal(secret: Secret) -> str:
-    """For the worker that starts the job; no door calls it."""
+    """For the worker that starts the job; no interface calls it."""
     try:
         return _box().decrypt(secret.ciphertext.encode()).decode()
     except InvalidToken:
@@ -143,7 +143,7 @@ def reveal(secret: Secret) -> str:
 
 
 def rotate(*, by: str) -> int:
-    """Seal every secret anew with the first key; without ENGINE_SECRETS_KEY, make that key first. Returns how many."""
+    """Re-encrypt every secret with the first key; without ENGINE_SECRETS_KEY, make that key first. Returns how many."""
     if not settings.ENGINE_SECRETS_KEY:
         _write_keys([Fernet.generate_key().decode(), *keys()])
     box = _box()

@@ -1,4 +1,4 @@
-"""API tokens: made once, kept as a hash, narrowed to scopes."""
+"""API tokens: created once, stored as a hash, limited to scopes."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""The one place where an event is written. Callers do it in the transaction of the change it tells of."""
+"""Events: the one function that writes them, in the transaction of the change that they record."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What many jobs amount to, from the number of them in each state: a status, the lane of a card, and words."""
+"""Roll-ups: the status, the lane and the words for many jobs, from their number in each state."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What a tool or a repository said, made fit forevery database: PostgreSQL takes no NUL, JSON no NaN, UTF-8 no half character."""
+"""Sanitizing of text from tools and repositories: PostgreSQL takes no NUL, JSON no NaN, UTF-8 no half character."""
 
 import math
 import re

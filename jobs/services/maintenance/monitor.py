@@ -1,4 +1,4 @@
-"""What each node does once a second for all jobs: notice dead and silent workers, start what is due, repair.
+"""Node monitor: once a second, on each node: find dead and silent workers, start what is due, repair.
 
 Every step is a conditional update, so any number of nodes may do it at once.
 """

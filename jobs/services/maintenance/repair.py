@@ -1,4 +1,4 @@
-"""Slow safety nets: what should not happen and would otherwise last forever is put right."""
+"""Repair: slow safety nets for states that should not happen and would otherwise last forever."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Close attempts that their worker left: end what still runs, and adopt the result if one was recorded."""
+"""Rescue of lost attempts: ends what still runs, and adopts the result if one was recorded."""
 
 import shutil
 

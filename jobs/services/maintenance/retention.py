@@ -1,4 +1,4 @@
-"""Remove what ended long ago, in small batches."""
+"""Retention: removes what ended long ago, in small batches."""
 
 from datetime import timedelta
 

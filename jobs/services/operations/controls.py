@@ -1,4 +1,4 @@
-"""What an operator does to queues, tools, workstreams, workers and error groups."""
+"""Controls of an operator: queues, tools, workstreams, workers and error groups."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a person may correct in the rows of jobs, runs and workstreams by hand. Status is not among it: verbs change that."""
+"""Corrections by hand in the rows of jobs, runs and workstreams. Status is not one of them: actions change that."""
 
 import re
 from collections.abc import Mapping

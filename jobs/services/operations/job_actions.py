@@ -1,4 +1,4 @@
-"""What a person or a script may do to a job. Each verb is one function for page, API, command and admin.
+"""Job actions: one function each, for page, API, command and admin.
 
 Whether it may be done is decided in `action_rules`: each function asks it again while it holds the row's lock.
 """

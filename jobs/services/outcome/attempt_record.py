@@ -1,4 +1,4 @@
-"""What is written of an attempt's end: its columns and its event, the same for one attempt and for many."""
+"""Record of an attempt's end: its columns and its event, the same for one attempt and for a batch."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Errors by kind: everything that differs between two sightings of one error is taken out before they are compared."""
+"""Error groups: ids, numbers, paths and times are taken out of errors before they are compared."""
 
 import hashlib
 import re
@@ -42,7 +42,7 @@ def signature(tool: str, category: str, message: str) -> str:
 
 
 def note(attempt: StepAttempt, verdict: Verdict, job: Job) -> ErrorGroup:
-    """Count the sighting of this kind of error, and reopen the kind if it was thought resolved."""
+    """Count an occurrence in its error group, and reopen the group if it was resolved."""
     message = verdict.details.get("error") or (verdict.evidence[-1] if verdict.evidence else verdict.summary)
     message = str(message) or verdict.summary
     at, category = db.now(), verdict.reason.value

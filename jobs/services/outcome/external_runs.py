@@ -1,4 +1,4 @@
-"""Record what a program ran by itself: its jobs enter the same tables, in the same states, without a worker."""
+"""External runs: jobs that a program ran by itself enter the same tables and states, without a worker."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def set_run_status(run_id: str, status: RunStatus) -> None:
 
 
 def mark_running(document: dict[str, Any]) -> StepAttempt:
-    """Open an attempt that nobody here runs: it has no worker, so upkeep leaves it alone."""
+    """Open an attempt that nobody here runs: it has no worker, so the node monitor leaves it alone."""
     with db.atomic():
         job = Job.objects.select_for_update().filter(job_id=document["job_id"]).first() or _create(document)
         if job.status == JobStatus.RUNNING:

@@ -1,4 +1,4 @@
-"""What an escalated attempt is told of the one before: the prompt, the end of its log, what failed."""
+"""Handoff: what an escalated attempt gets to know of the one before: the prompt, the end of its log, what failed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What follows an attempt: pure rules, no database. The word or object in `metadata.retry_policy` becomes a Policy."""
+"""Retry policy: pure rules, no database, for what follows an attempt. The value in `metadata.retry_policy` becomes a Policy."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from adapters.verdict import Reason, Verdict
 
-# The work failed in a way that another try, or another tool, may mend.
+# The work failed in a way that another try, or another tool, may fix.
 WORK = frozenset(
     {
         Reason.EXIT_CODE,
@@ -34,7 +34,7 @@ LOST_TRIES = 8
 INFRA_TRIES = 3
 PARK_S = 900.0  # a quota without a reset time is tried again after a quarter of an hour
 PARK_TRIES = 20
-PARK_MOST_S = 31 * 86_400.0  # whatever a tool says: no quota lasts longer
+MAX_PARKED_S = 31 * 86_400.0  # whatever a tool says: no quota lasts longer
 
 
 class Backoff(StrEnum):
@@ -60,7 +60,7 @@ class Backoff(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """Retry on these reasons or exit codes, `times` times per rung, after a back-off."""
+    """Retry on these reasons or exit codes, `times` times per escalation level, after a back-off."""
 
     on: frozenset[str] = frozenset({"any"})
     exit_codes: frozenset[int] = frozenset()
@@ -181,7 +181,7 @@ def decide(
         return _ours(verdict, history, repeatable)
     told_when = verdict.reset_at is not None or (reason == Reason.QUOTA and policy.rules)
     if policy.parks and told_when and sum(past.parked for past in history) < PARK_TRIES:
-        wait = min(PARK_MOST_S, max(1.0, verdict.reset_at - now)) if verdict.reset_at is not None else PARK_S
+        wait = min(MAX_PARKED_S, max(1.0, verdict.reset_at - now)) if verdict.reset_at is not None else PARK_S
         return Decision(FollowUp.PARK, delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
     rung = [
         past
@@ -214,7 +214,7 @@ def _ours(verdict: Verdict, history: Sequence[Past], repeatable: bool) -> Decisi
     for past in reversed(history):
         if past.reason not in OURS:
             break
-        in_a_row += past.reason == reason  # two that take turns do not start each other's count anew
+        in_a_row += past.reason == reason  # two that alternate do not reset each other's count
     if reason == Reason.LOST:
         if not repeatable:
             return Decision(FollowUp.QUARANTINE, sentence="It was interrupted and may not be repeated by itself.")

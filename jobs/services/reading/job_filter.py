@@ -48,7 +48,7 @@ class JobFilter:
         return cls(**{field.name: known[field.name] for field in fields(cls) if field.name in known})
 
     def statuses(self) -> list[str]:
-        """Raises InvalidDocument for a word that is no state."""
+        """Raises InvalidDocument for an unknown state."""
         found: list[str] = []
         for word in _words(self.status):
             if word not in JobStatus.values and word not in GROUPS:

@@ -1,4 +1,4 @@
-"""How a job's log is told to one kind of watcher; here to programs: every line, over all attempts of the job."""
+"""Log formats of streams; here the one for programs: every line, over all attempts of the job."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is new in a job's log: one look for everybody who watches it."""
+"""News of a job's log: one query for all who watch it."""
 
 import logging
 from collections.abc import Callable, Hashable, Sequence

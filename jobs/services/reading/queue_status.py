@@ -1,4 +1,4 @@
-"""Queues as every interface shows them. Private ones are nobody else's: they are left out, and cannot be looked up."""
+"""Queues as every interface shows them. Private queues are left out and cannot be looked up."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which values of a job's environment are shown: decided here for page, API, admin and command."""
+"""Redaction: which values of a job's environment are shown, for page, API, admin and command."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

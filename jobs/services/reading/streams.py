@@ -1,4 +1,4 @@
-"""The hub of live streams: one look a tick at what is watched, whoever watches it and by which interface.
+"""The hub of live streams: one query a tick for what is watched, shared by all watchers and interfaces.
 
 All that reads, log or database, runs in one thread with one connection. A watcher costs a coroutine: no thread, no
 connection, no timer. So the event loop may be that of a process that serves nothing but streams.

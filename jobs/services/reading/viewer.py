@@ -1,4 +1,4 @@
-"""Who asks: what is read and counted is what they may see."""
+"""Viewer: who asks, and therefore what may be read and counted."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Why jobs have not started: computed from live rows when somebody asks, so it is never stale."""
+"""Wait reasons: why jobs have not started, computed from live rows on request, so never stale."""
 
 from collections import defaultdict
 from collections.abc import Sequence

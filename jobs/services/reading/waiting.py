@@ -1,4 +1,4 @@
-"""Wait until a job needs no more waiting for."""
+"""Waiting until a job is settled."""
 
 import time
 

@@ -12,7 +12,7 @@ from jobs.services.core.transitions import locked, move, recount
 from jobs.states import NOT_COMPLETED, JobStatus
 from schema import Problem
 
-MOST_AT_ONCE = 500  # names in one query; SQLite takes some thousand parameters
+MAX_AT_ONCE = 500  # names in one query; SQLite takes some thousand parameters
 
 
 def link(jobs: Sequence[Job]) -> None:
@@ -54,7 +54,7 @@ def _rows(job: Job) -> list[Dependency]:
 def _parents(names: Sequence[str]) -> dict[str, Job]:
     """By name, and locked: none may end between our look and our row. In one order, so that two submits do not cross."""
     found: dict[str, Job] = {}
-    for some in batched(sorted(names), MOST_AT_ONCE):
+    for some in batched(sorted(names), MAX_AT_ONCE):
         rows = Job.objects.select_for_update().filter(job_id__in=some).only("job_id", "status").order_by("pk")
         found |= {parent.job_id: parent for parent in rows}
     return found
@@ -79,7 +79,7 @@ def _refuse_ring(jobs: Sequence[Job]) -> None:
     needs: dict[int, list[int]] = {}
     frontier = list(names)
     while frontier:
-        edges = [edge for some in batched(frontier, MOST_AT_ONCE) for edge in _edges(some)]
+        edges = [edge for some in batched(frontier, MAX_AT_ONCE) for edge in _edges(some)]
         frontier = []
         for child, parent, name in edges:
             needs.setdefault(child, []).append(parent)

@@ -1,4 +1,4 @@
-"""Job files: how a command or a program reads one, and the exit code that tells how it went."""
+"""Job files: reading one for a command or a program, and the exit code of the outcome."""
 
 import contextlib
 import json

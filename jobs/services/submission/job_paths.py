@@ -1,4 +1,4 @@
-"""Where a job works: its paths made absolute once, at submit, and checked against the allowed roots."""
+"""Job paths: made absolute once, at submit, and checked against the allowed roots."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from adapters.paths import Paths
 from schema import Problem
 
 KEYS = ("repo_root", "working_dir", "log_file", "error_report")
-LONGEST_ROOT = 500  # characters, as resolved: it is a column
+MAX_ROOT_LENGTH = 500  # characters, as resolved: it is a column
 
 
 def default_base() -> Path:
@@ -36,7 +36,7 @@ def from_json(kept: Mapping[str, Any]) -> Paths:
 def tree_of(places: Paths) -> str:
     """The working tree that the job uses, whatever path in it the document names: one job at a time writes there."""
     tree = str(gitinfo.root_of(places.working_dir) or places.repo_root)
-    return tree if len(tree) <= LONGEST_ROOT else str(places.repo_root)
+    return tree if len(tree) <= MAX_ROOT_LENGTH else str(places.repo_root)
 
 
 def resolve(document: Mapping[str, Any], base: Path | None) -> Paths:
@@ -49,11 +49,11 @@ def located(document: Mapping[str, Any], base: Path | None) -> tuple[Paths | Non
     try:
         places = resolve(document, base)
         root = str(places.repo_root)
-        if len(root) > LONGEST_ROOT:
-            sentence = f"paths.repo_root has {len(root)} characters; expected at most {LONGEST_ROOT}."
+        if len(root) > MAX_ROOT_LENGTH:
+            sentence = f"paths.repo_root has {len(root)} characters; expected at most {MAX_ROOT_LENGTH}."
             shorter = "Work in a directory with a shorter path."
             return None, [
-                Problem("/paths/repo_root", sentence, root[:80], f"at most {LONGEST_ROOT} characters", shorter)
+                Problem("/paths/repo_root", sentence, root[:80], f"at most {MAX_ROOT_LENGTH} characters", shorter)
             ]
     except OutsideRoots as refusal:
         key = re.match(r"paths\.(\w+)", str(refusal))
