@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adapters.errors import MissingDirectory, OutsideRoots
@@ -43,6 +43,11 @@ def resolve(
         if place is not None and not _below(place, (root, *(allowed or ()))):
             raise OutsideRoots(f"paths.{key} leads out of the repository to {place}; name a place inside {root}")
     return Paths(root, found["working_dir"] or root, found["log_file"], found["error_report"])
+
+
+def is_below(path: str, root: str) -> bool:
+    """Whether `path` is `root` or lies in it, as both are written: nothing is asked of the disk."""
+    return PurePosixPath(path).is_relative_to(root)
 
 
 def inside(path: Path, roots: Iterable[Path | str]) -> bool:

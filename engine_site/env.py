@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from adapters import umask
+from jobs import private_file
 from jobs.sqlite import database as sqlite_database
 
 
@@ -111,15 +112,4 @@ def secret_key(data_dir: Path) -> str:
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        pass
-    data_dir.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(f".{os.getpid()}")
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(os.urandom(48).hex())
-    try:
-        os.link(scratch, path)  # of two first starts at once, one makes the key and both read it
-    except FileExistsError:
-        pass
-    finally:
-        scratch.unlink()
-    return path.read_text().strip()
+        return private_file.create(path, os.urandom(48).hex()).strip()

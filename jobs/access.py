@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
+from adapters.paths import is_below
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import (
     ApiToken,
@@ -211,7 +212,7 @@ class Actor:
     def _rights_in(self, repository: str) -> tuple[bool, bool]:
         """(sees, submits); of nested projects the innermost decides."""
         for root, sees, submits in reversed(self._projects):
-            if repository == root or repository.startswith(root.rstrip("/") + "/"):
+            if is_below(repository, root):
                 return sees, submits
         return True, True
 

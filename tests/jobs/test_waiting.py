@@ -8,6 +8,7 @@ from jobs.models import Job
 from jobs.services.reading import waiting
 from jobs.services.reading.waiting import wait_for
 from jobs.states import SETTLED, JobStatus
+from schema.client import client
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db
@@ -37,3 +38,7 @@ def test_the_wait_ends_in_time() -> None:
     began = time.monotonic()
     assert wait_for(make_job(JobStatus.QUEUED), 0.1).status == "queued"
     assert 0.1 <= time.monotonic() - began < 2
+
+
+def test_the_client_stops_waiting_where_the_server_does() -> None:
+    assert sorted(client.SETTLED) == sorted(status.value for status in SETTLED)

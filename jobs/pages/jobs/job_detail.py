@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from hashlib import blake2s
 from typing import Any
 
 from django.db.models import Max
@@ -16,6 +15,7 @@ from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.pages.jobs.action_table import ACTIONS, PRIMARY, possible_actions
 from jobs.pages.jobs.attempt_chart import draw, working_time
 from jobs.pages.shared.error_pages import missing
+from jobs.pages.shared.htmx import tag
 from jobs.pages.shared.log_lines import LogRow, rows_of
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
@@ -151,8 +151,7 @@ def _head_tag(request: PageRequest, job_id: str) -> str:
     drawn = draw(job, attempts, db.now()).drawn
     size = latest.log_bytes if latest and request.GET.get("tab") == "summary" else 0
     request.polled = (job, attempts)
-    said = f"{job.version} {events} {drawn} {size} {len(attempts)} {latest.status if latest else ''}"
-    return blake2s(said.encode(), digest_size=9).hexdigest()
+    return tag(job.version, events, drawn, size, len(attempts), latest.status if latest else "")
 
 
 @page(part=True)

@@ -1,7 +1,6 @@
 """The list of jobs: filters, keyset pages, and the poll that keeps rows fresh in place."""
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2s
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ from jobs.pages.jobs import saved_views
 from jobs.pages.jobs.filters import LABELS, SINCE, TABS, Filters
 from jobs.pages.shared import context_processors
 from jobs.pages.shared.counting import count_all, shown
+from jobs.pages.shared.htmx import tag
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import most_attempts
 from jobs.services.reading.wait_reasons import for_jobs
@@ -178,8 +178,7 @@ def _poll_tag(request: PageRequest) -> str:
         filters = Filters.read(request.GET, request.actor.name)
         fresh = count_all({"n": filters.apply(jobs_of(request.actor).filter(pk__gt=newest))}, NEW_CAP)["n"]
     request.polled = (seen, known, fresh)
-    said = ",".join(f"{job.pk}.{job.version}" for job in seen) + f"+{fresh}"
-    return blake2s(said.encode(), digest_size=9).hexdigest()
+    return tag([(job.pk, job.version) for job in seen], fresh)
 
 
 def _id(text: str) -> tuple[int, int] | None:

@@ -16,8 +16,4 @@ def in_words(tool: str, value: Any) -> str:
 
 
 def most_attempts(value: Any) -> int | None:
-    """The largest number of attempts: each escalation level once, and again as its rules allow. None: no bound."""
-    policy = Policy.parse(value)
-    if not policy.rules and not policy.ladder:
-        return None
-    return (1 + sum(rule.times for rule in policy.rules)) * (1 + len(policy.ladder))
+    return Policy.parse(value).most_attempts

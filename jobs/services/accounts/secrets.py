@@ -1,6 +1,5 @@
 """Secrets: encrypted at rest, set once, given to the jobs they are granted to, never shown again."""
 
-import os
 import re
 from pathlib import Path
 
@@ -9,7 +8,8 @@ from django.conf import settings
 from django.db.models import Q
 
 from adapters.evidence import MIN_SECRET_LENGTH
-from jobs import db
+from adapters.paths import is_below
+from jobs import db, private_file
 from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import Job, Secret, SecretGrant
 from jobs.services.core import events
@@ -38,7 +38,7 @@ def keys() -> list[str]:
         return given
     path = _key_file()
     if not path.exists():
-        _write_keys([Fernet.generate_key().decode()])
+        private_file.create(path, Fernet.generate_key().decode() + "\n")
     return path.read_text().split()
 
 
@@ -47,13 +47,7 @@ def _key_file() -> Path:
 
 
 def _write_keys(found: list[str]) -> None:
-    path = _key_file()
-    scratch = path.with_suffix(f".{os.getpid()}")
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write("\n".join(found) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+    private_file.replace(_key_file(), "\n".join(found) + "\n")
 
 
 def _box() -> MultiFernet:
@@ -127,11 +121,7 @@ def granted(job: Job) -> dict[str, str]:
 
 def _grants_for(job: Job) -> list[SecretGrant]:
     rows = SecretGrant.objects.filter(Q(tool="") | Q(tool=job.tool))
-    return [row for row in rows if not row.repository or _below(job.repo_key, row.repository)]
-
-
-def _below(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
+    return [row for row in rows if not row.repository or is_below(job.repo_key, row.repository)]
 
 
 def reveal(secret: Secret) -> str:

@@ -113,6 +113,13 @@ class Policy:
         """Attempts with one tool: the first, and the retries of the rule that allows most."""
         return 1 + max((rule.times for rule in self.rules), default=0)
 
+    @property
+    def most_attempts(self) -> int | None:
+        """With all tools, however they fail; None without rules: interruptions and parking do not count."""
+        if not self.rules and not self.ladder:
+            return None
+        return (1 + sum(rule.times for rule in self.rules)) * (1 + len(self.ladder))
+
 
 def _rule(rule: dict[str, Any]) -> Rule:
     return Rule(

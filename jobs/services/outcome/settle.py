@@ -19,7 +19,7 @@ from jobs.services.outcome.attempt_record import closing_event, closing_fields
 from jobs.services.outcome.circuit_breaker import note_outcome
 from jobs.services.outcome.handoff import build_handoff
 from jobs.services.outcome.retry_policy import Decision, FollowUp, Past, Policy, decide
-from jobs.states import AttemptStatus, JobStatus
+from jobs.states import ALIVE, AttemptStatus, JobStatus
 
 log = logging.getLogger("engine.settle")
 
@@ -40,7 +40,7 @@ def settle(
     verdict = fit(verdict)
     with db.atomic():
         job = Job.objects.select_for_update(of=("self",)).select_related("workstream").get(pk=attempt.job_id)
-        if job.fence != attempt.fence or job.status not in (JobStatus.RUNNING, JobStatus.CANCELLING):
+        if job.fence != attempt.fence or job.status not in ALIVE:
             raise LostLease(f"Attempt {attempt.number} of {job.job_id} is no longer ours.")
         if job.status == JobStatus.CANCELLING and verdict.reason is not Reason.OK:
             sentence = f"Cancelled by {job.cancelled_by or 'a person'}."
