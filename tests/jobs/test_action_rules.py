@@ -74,7 +74,7 @@ def test_dry_run_act_and_button_agree_in_every_state_with_every_lock_and_depende
     ada = Actor(make_user("ada", admin=True))
     for job in cases(status, ada):
         passed = {verb for verb in Verb if assert_dry_run_tells(verb, job, ada, ORDERS.get(verb, [Order()])[0])}
-        assert {action.name for action in possible_actions(job, ada)} == passed
+        assert {action.name for action in possible_actions(ActionRules(job, ada))} == passed
 
 
 @pytest.mark.parametrize("status", [JobStatus.WAITING, JobStatus.FAILED, JobStatus.REVIEW, JobStatus.QUARANTINED])
@@ -84,7 +84,7 @@ def test_dry_run_act_and_button_agree_for_every_role(status: JobStatus) -> None:
     job = make_case(status, actors[1], locked=False, parent=None)
     for actor in actors:
         passed = {verb for verb in Verb if assert_dry_run_tells(verb, job, actor, ORDERS.get(verb, [Order()])[0])}
-        assert {action.name for action in possible_actions(job, actor)} == passed
+        assert {action.name for action in possible_actions(ActionRules(job, actor))} == passed
 
 
 @pytest.mark.parametrize(("verb", "status"), [(Verb.ESCALATE, JobStatus.FAILED), (Verb.REVIEW, JobStatus.REVIEW)])

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from jobs.models import ErrorGroup, Job
+from jobs.models import ErrorGroup, Job, Workstream
 from jobs.services.core import events
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_attempt, make_document, make_job
@@ -110,6 +110,15 @@ def test_a_refused_action_answers_409_with_the_sentence_and_fresh_state(admin, h
     assert answer.status_code == 409
     assert "is completed; only a job that has not ended can be cancelled" in page
     assert "Completed" in page
+
+
+def test_a_retry_that_would_be_refused_has_no_button_and_the_page_says_why(admin):
+    job = make_job(JobStatus.FAILED)
+    assert f"/jobs/{job.job_id}/retry" in admin.get(f"/jobs/{job.job_id}").content.decode()
+    Workstream.objects.update(locked=True, locked_reason="freeze")
+    page = squeezed(admin.get(f"/jobs/{job.job_id}"))
+    assert f"/jobs/{job.job_id}/retry" not in page and f"/jobs/{job.job_id}/escalate" not in page
+    assert "It cannot be retried now. Workstream ws-1 is locked and takes no new jobs: freeze." in page
 
 
 def test_an_unknown_action_changes_nothing(admin):

@@ -103,9 +103,9 @@ PRIMARY = {
 }
 
 
-def possible_actions(job: Job, actor: Actor) -> list[Action]:
+def possible_actions(rules: ActionRules) -> list[Action]:
     """What would pass now, in the order of the buttons."""
-    possible = ActionRules(job, actor).possible()
+    possible = rules.possible()
     return [action for name, action in ACTIONS.items() if name in possible]
 
 

@@ -19,6 +19,7 @@ from jobs.pages.shared.htmx import tag
 from jobs.pages.shared.log_lines import LogRow, rows_of
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
+from jobs.services.operations.action_rules import ActionRules
 from jobs.services.reading.logs import open_log
 from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.wait_reasons import for_jobs
@@ -52,7 +53,8 @@ def pick_attempt(request: PageRequest, attempts: Sequence[StepAttempt]) -> StepA
 def head_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt], tab: str) -> dict[str, Any]:
     """What every tab shows above its content, and the poll sends again."""
     chain = list(dict.fromkeys([job.spec.get("tool", job.tool), *(a.step_name for a in attempts), job.tool]))
-    actions = possible_actions(job, request.actor)
+    rules = ActionRules(job, request.actor)
+    actions = possible_actions(rules)
     primary, picked = PRIMARY.get(JobStatus(job.status)), pick_attempt(request, attempts)
     at = attempts.index(picked) if picked else 0
     return {
@@ -70,6 +72,7 @@ def head_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt], tab
         "after": attempts[at + 1] if at + 1 < len(attempts) else None,
         "event_count": job.events.count(),
         "may_submit": request.actor.may("submit"),
+        "why_not_again": rules.why_not_again(),
         "may_review": ACTIONS[Verb.REVIEW] in actions,
         # A held or quarantined job waits for a person, not for a clock: nothing to poll often, but it may move.
         "live": not job.is_final,

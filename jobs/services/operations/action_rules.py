@@ -71,6 +71,12 @@ class ActionRules:
         """The verbs that would pass and change something: those that a page offers."""
         return [verb for verb in Verb if not changes_nothing(verb, self.job) and self.refusal(verb) is None]
 
+    def why_not_again(self) -> str:
+        """What keeps the job from being started again although its state and the permission allow it; else empty."""
+        if self._of_permission(Verb.RETRY) or self._of_state(Verb.RETRY) or self._obstacle is None:
+            return ""
+        return self._obstacle.message
+
     def _of_permission(self, verb: Verb) -> Refused | None:
         return self.asker.refusal_to(verb, self.job) if self.asker else None
 
