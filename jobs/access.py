@@ -27,13 +27,13 @@ from jobs.models import (
     Workstream,
 )
 from jobs.models.job import JobQuerySet
-from jobs.roles import PERMISSIONS
+from jobs.roles import PERMISSIONS, Scope
 from jobs.services.accounts import tokens
 from jobs.services.reading import one_job
 from jobs.services.submission.submit import Submitter
 from jobs.states import Verb
 
-NEEDS = {
+NEEDS: dict[Scope, str] = {
     "read": "read the dashboard",
     "submit": "submit jobs",
     "review": "judge jobs in review",
@@ -69,7 +69,7 @@ class Actor:
         return Submitter(self.name, self.user)
 
     @cached_property
-    def scopes(self) -> frozenset[str]:
+    def scopes(self) -> frozenset[Scope]:
         own = frozenset(scope for scope, permission in PERMISSIONS.items() if self._has(permission))
         return own if self.token is None else own & frozenset(self.token.scopes)
 
@@ -78,10 +78,10 @@ class Actor:
             return self.user.has_perm(permission)
         return self.user.is_superuser or permission.removeprefix("jobs.") in self.login.permissions
 
-    def may(self, scope: str) -> bool:
+    def may(self, scope: Scope) -> bool:
         return scope in self.scopes
 
-    def require(self, scope: str) -> None:
+    def require(self, scope: Scope) -> None:
         if not self.may(scope):
             who = f"The token {self.token.name}" if self.token else self.name
             raise NotAllowed(f"{who} may not {NEEDS[scope]}: it takes the {scope} permission.", scope=scope)

@@ -1,19 +1,20 @@
 """Roles: groups that are created with the tables; what an administrator changes in them stays."""
 
-from typing import Any
+from typing import Any, Literal
 
 from django.apps import apps as installed
 
-SCOPES = ("read", "submit", "review", "operate", "administer")
+Scope = Literal["read", "submit", "review", "operate", "administer"]
+SCOPES: tuple[Scope, ...] = ("read", "submit", "review", "operate", "administer")
 TOKEN_SCOPES = SCOPES[:4]
-PERMISSIONS = {
+PERMISSIONS: dict[Scope, str] = {
     "read": "jobs.view_job",
     "submit": "jobs.submit_job",
     "review": "jobs.review_job",
     "operate": "jobs.operate_job",
     "administer": "jobs.administer_engine",
 }
-ROLES: dict[str, tuple[str, ...]] = {
+ROLES: dict[str, tuple[Scope, ...]] = {
     "viewer": ("read",),
     "submitter": ("read", "submit"),
     "reviewer": ("read", "review"),

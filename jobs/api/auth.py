@@ -16,6 +16,7 @@ from jobs.access import Actor, actor_of
 from jobs.api.errors import refused, unauthenticated
 from jobs.api.request import api_request
 from jobs.errors import NotAllowed
+from jobs.roles import Scope
 
 
 class Token(HttpBearer):
@@ -23,7 +24,7 @@ class Token(HttpBearer):
 
     openapi_description = "An API token with the scopes that the operation takes."
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: Scope) -> None:
         super().__init__()
         self.scope = scope
 
@@ -51,7 +52,7 @@ class Session(APIKeyCookie):
     param_name = settings.SESSION_COOKIE_NAME
     openapi_description = "The session of the web pages. Changes take the header X-CSRFToken."
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: Scope) -> None:
         super().__init__(csrf=True)
         self.scope = scope
 
@@ -68,7 +69,7 @@ class Session(APIKeyCookie):
         return actor
 
 
-def authentications(scope: str) -> list[Any]:
+def authentications(scope: Scope) -> list[Any]:
     return [Token(scope), Session(scope)]
 
 

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from jobs.access import NEEDS
 from jobs.models import Job, StepAttempt
 from jobs.pages.shared import charts, counting, labels
+from jobs.roles import Scope
 
 register = template.Library()
 register.filter("duration", labels.duration)
@@ -68,9 +69,9 @@ def word(state: str) -> str:
 
 
 @register.filter
-def may(scope: str) -> str:
+def may(scope: Scope) -> str:
     """What a scope allows, as the refusals say it."""
-    return NEEDS.get(scope, scope).capitalize()
+    return NEEDS[scope].capitalize()
 
 
 @register.filter

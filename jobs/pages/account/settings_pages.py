@@ -91,7 +91,7 @@ def about() -> list[tuple[str, str]]:
 
 def _tokens(request: PageRequest, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
     rows = list(ApiToken.objects.filter(user=request.actor.user, revoked_at=None)[:100])
-    scopes = [scope for scope in TOKEN_SCOPES if request.actor.may(scope)]
+    scopes = [scope for scope in TOKEN_SCOPES if scope in request.actor.scopes]
     return render(
         request,
         "settings/tokens.html",
@@ -107,7 +107,7 @@ def token_new(request: PageRequest) -> HttpResponse:
     days = request.POST.get("days", "90")
     expires = db.now() + timedelta(days=int(days)) if days in LIVES and days else None
     name = request.POST.get("name", "").strip()[:80]
-    scopes = [scope for scope in request.POST.getlist("scope") if request.actor.may(scope)]
+    scopes = [scope for scope in request.POST.getlist("scope") if scope in request.actor.scopes]
     if not name:
         return _tokens(
             request, context | {"fault": "Give it a name, so that you know later what it is for."}, status=422

@@ -14,6 +14,7 @@ from jobs.access import Actor, actor_of
 from jobs.errors import NotAllowed, NotFound
 from jobs.models.job import JobQuerySet
 from jobs.pages.shared import error_pages
+from jobs.roles import Scope
 
 
 class PageRequest(HttpRequest):
@@ -27,7 +28,7 @@ class PageRequest(HttpRequest):
 View = Callable[..., HttpResponseBase]
 
 
-def page(*methods: str, scope: str = "read", part: bool = False) -> Callable[[View], View]:
+def page(*methods: str, scope: Scope = "read", part: bool = False) -> Callable[[View], View]:
     """Let in who may `scope`; GET unless told otherwise. `part`: a piece for polling, never kept by a cache."""
     allowed = methods or ("GET", "HEAD")
 
