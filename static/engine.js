@@ -56,6 +56,7 @@
 	let lastSuccess = Date.now();
 	let failing = false;
 	let paused = false;
+	let signedOut = false;
 
 	const isPoll = (event) => event.detail?.ctx?.sourceEvent?.type === "every";
 
@@ -102,16 +103,23 @@
 
 	listen("htmx:before:request", (event) => {
 		const quiet = Date.now() < (quietUntil.get(event.target) ?? 0);
-		if (isPoll(event) && (paused || document.hidden || quiet)) event.preventDefault();
+		if (isPoll(event) && (paused || signedOut || document.hidden || quiet)) event.preventDefault();
 	});
 	listen("htmx:after:request", (event) => {
-		if (!isPoll(event)) return;
-		if (event.detail.ctx.response.status < 500) pollSucceeded(event.target);
-		else pollFailed(event.target);
+		const status = event.detail.ctx.response.status;
+		setSignedOut(status === 401);
+		if (status === 401) return;
+		if (isPoll(event) && status < 500) pollSucceeded(event.target);
+		else if (isPoll(event)) pollFailed(event.target);
+		else
+			showFailure(
+				event.target,
+				status < 500 ? "" : `Engine answered with error ${status}. Reload to see what was done.`,
+			);
 	});
 	listen("htmx:error", (event) => {
 		if (isPoll(event)) pollFailed(event.target);
-		else announce("That did not reach the engine. Try again.");
+		else showFailure(event.target, "No answer from Engine. Check the connection, then try again.");
 	});
 	listen("htmx:after:sse:connection", (event) => pollSucceeded(event.target));
 	listen("htmx:sse:error", () => {
@@ -119,8 +127,40 @@
 		showLiveness();
 	});
 	listen("visibilitychange", () => {
-		if (!document.hidden) pollAll();
+		if (document.hidden) return;
+		if (signedOut) renewToken();
+		signedOut = false; // the next answer tells
+		pollAll();
 	});
+
+	// --- Signed out: the page and what was typed stay; nothing is asked until its tab is looked at again ---
+
+	function setSignedOut(now) {
+		signedOut = now;
+		find("#signed-out").hidden = !now;
+	}
+
+	/** Signing in, in another tab, changes the token that forms and requests must carry. */
+	function renewToken() {
+		const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+		if (!token) return;
+		document.body.setAttribute("hx-headers:inherited", JSON.stringify({ "X-CSRFToken": token }));
+		for (const field of findAll("input[name=csrfmiddlewaretoken]")) field.value = token;
+	}
+
+	// --- Failed requests: a sentence beside the control that sent it ---
+
+	function showFailure(element, text) {
+		const place = element.closest("form") ?? element;
+		find("[data-failure]", place.parentElement ?? place)?.remove();
+		if (!text) return;
+		const sentence = document.createElement("p");
+		sentence.className = "field-error";
+		sentence.dataset.failure = "";
+		sentence.setAttribute("role", "alert");
+		sentence.textContent = text;
+		place.append(sentence);
+	}
 
 	// --- Dialogs: a link to a confirm page opens as a dialog here ---
 
@@ -322,6 +362,7 @@
 	root.classList.add("has-js");
 	window.Engine = { find, findAll, listen, shortcuts }; // for scripts of single pages
 	showCount();
+	find("[aria-invalid=true]")?.focus();
 	if (location.hash === "#palette") openPalette();
 	setInterval(tick, 1000);
 })();

@@ -240,3 +240,32 @@ def test_every_form_works_without_script(site: Site, browser: Browser, signed_in
     page.get_by_role("button", name="Resolve").click()
     assert "Resolved" in page.locator(".pill").inner_text()
     context.close()
+
+
+def test_a_session_that_ends_keeps_the_page_and_what_was_typed(context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto("/jobs/new")
+    page.fill("#title", "Typed before the session ended")
+    kept = context.cookies()
+    context.clear_cookies(name="sessionid")
+    page.fill("#scope", "src/**")
+    page.press("#scope", "Tab")  # the dry run asks the server
+    expect(page.locator("#signed-out")).to_be_visible()
+    expect(page.locator("#signed-out a")).to_have_attribute("href", "/login")
+    expect(page.locator("#title")).to_have_value("Typed before the session ended")
+    context.add_cookies(kept)  # type: ignore[arg-type]
+    page.fill("#scope", "lib/**")
+    page.press("#scope", "Tab")
+    expect(page.locator("#signed-out")).to_be_hidden()
+    page.close()
+
+
+def test_a_verdict_without_a_network_says_so_beside_its_buttons(context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto("/jobs/job-0412")
+    page.fill("#verdict textarea", "Looks right")
+    page.route("**/jobs/job-0412/review", lambda route: route.abort())
+    page.click("#verdict button[value=approve]")
+    expect(page.locator("#verdict [role=alert]")).to_have_text(re.compile("No answer from Engine"))
+    expect(page.locator("#verdict textarea")).to_have_value("Looks right")
+    page.close()

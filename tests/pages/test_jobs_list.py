@@ -21,8 +21,13 @@ def poll_url(page: str) -> str:
 
 def test_a_stranger_is_sent_to_the_login_page(client):
     assert client.get("/jobs").headers["Location"] == "/login?next=/jobs"
-    part = client.get("/-/jobs/rows", headers={"HX-Request": "true"})
-    assert part.headers["HX-Redirect"] == "/login"
+
+
+@pytest.mark.parametrize("path", ["/-/jobs/rows", "/jobs/new"])
+def test_a_request_of_a_script_without_a_session_leaves_the_page_as_it_is(client, path):
+    answer = client.get(path, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Reswap"], answer.content) == (401, "none", b"")
+    assert "HX-Redirect" not in answer.headers
 
 
 def test_somebody_without_a_role_is_told_so(client):

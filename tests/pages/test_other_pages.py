@@ -76,7 +76,7 @@ def test_pages_open_on_an_empty_and_on_a_filled_database(admin, path):
 @pytest.mark.parametrize("path", EVERYWHERE)
 def test_pages_are_closed_to_strangers(client, path):
     answer = client.get(path)
-    assert answer.status_code == 302 or answer.headers.get("HX-Redirect") == "/login"
+    assert answer.status_code in (302, 401)
 
 
 @pytest.mark.parametrize("path", [p for p in EVERYWHERE if "/new" not in p])

@@ -20,6 +20,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "keys_off": request.COOKIES.get("keys") == "off",
         "counts": SimpleLazyObject(lambda: _counts(request)),
+        "may_submit": SimpleLazyObject(lambda: _may_submit(request)),
         "section": request.path.split("/")[1] or "overview",
     }
 
@@ -31,6 +32,11 @@ def wanted(actor: Actor) -> dict[str, QuerySet[Any, Any]]:
         "runs": actor.runs().filter(status__in=ACTIVE_RUNS),
         "errors": actor.errors().filter(state=ErrorState.OPEN),
     }
+
+
+def _may_submit(request: HttpRequest) -> bool:
+    actor: Actor | None = getattr(request, "actor", None)
+    return actor is not None and actor.may("submit")
 
 
 def _counts(request: HttpRequest) -> dict[str, int]:

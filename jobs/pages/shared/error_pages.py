@@ -21,8 +21,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", {**about, "layout": "base.html" if signed_in else "bare.html"}, status=404)
 
 
+def not_allowed(request: HttpRequest, why: str = "", *, shell: bool = False) -> HttpResponse:
+    """Says who is signed in, and lets them sign out. `shell`: with the menu, for those who may read."""
+    return render(request, "403.html", {"layout": "base.html" if shell else "bare.html", "why": why}, status=403)
+
+
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return render(request, "403.html", {"layout": "bare.html"}, status=403)
+    return not_allowed(request)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -7,8 +7,6 @@ from typing import Any, cast
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.shortcuts import render, resolve_url
-from django_htmx.http import HttpResponseClientRedirect
 
 from jobs.access import Actor, actor_of
 from jobs.errors import NotAllowed, NotFound
@@ -38,7 +36,7 @@ def page(*methods: str, scope: Scope = "read", part: bool = False) -> Callable[[
             if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
             if not request.user.is_authenticated:
-                return _to_login(request, part)
+                return _signed_out(request, part)
             checked = cast(PageRequest, request)
             checked.actor = actor_of(request)
             try:
@@ -47,7 +45,7 @@ def page(*methods: str, scope: Scope = "read", part: bool = False) -> Callable[[
             except NotFound as refusal:
                 raise error_pages.missing("", refusal.message) from None
             except NotAllowed as refusal:
-                return render(request, "403.html", {"layout": "bare.html", "why": refusal.message}, status=403)
+                return error_pages.not_allowed(request, refusal.message, shell=checked.actor.may("read") and not part)
             if part:
                 response["Cache-Control"] = "no-store"
             return response
@@ -57,10 +55,10 @@ def page(*methods: str, scope: Scope = "read", part: bool = False) -> Callable[[
     return wrap
 
 
-def _to_login(request: HttpRequest, part: bool) -> HttpResponse:
-    """A part cannot show the login page in its place: it sends the whole browser there."""
+def _signed_out(request: HttpRequest, part: bool) -> HttpResponse:
+    """The login page; for a request of a script a 401, so that the page and what was typed in it stay."""
     if part or request.headers.get("HX-Request"):
-        return HttpResponseClientRedirect(resolve_url("login"))
+        return HttpResponse(status=401, headers={"HX-Reswap": "none"})
     return redirect_to_login(request.get_full_path())
 
 
