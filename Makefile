@@ -103,7 +103,7 @@ bench-quick: $(VENV)/.dev $(BENCH_VENV)/.peers ## the same with fewer rounds and
 bench-docs: $(VENV)/.dev ## write the results of the last run into docs/benchmarks.md
 	$(BIN)/python -m tests.bench --docs
 
-drill: $(VENV)/.dev ## kill workers, clusters and connections at random under load; JOBS=60 for the short form
+drill: $(VENV)/.dev ## kill and stop every process at random under load; SHORT=60 LONG=6 for the short form
 	$(BIN)/python -m tests.drill
 
 browser: $(VENV)/.dev ## only the tests that drive Chromium

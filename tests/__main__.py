@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from tests.installed import ROOT, find
 
 CI = os.environ.get("CI") == "true"
-SHORT_DRILL = "60"  # jobs
+SHORT_DRILL = {"SHORT": "60", "LONG": "6"}  # jobs
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ def plan(postgres: str, extra: list[str]) -> list[list[Pass]]:
         groups[1].append(pytest("The same rules on PostgreSQL", *rules, *extra, DATABASE_URL=postgres))
     if CI:
         groups.append([Pass("make check", ["make", "check"]), drill("SQLite", ""), drill("PostgreSQL", postgres)])
+        redis = os.environ.get("ENGINE_TEST_REDIS", "")
+        groups.append([drill("SQLite over Redis", "", ENGINE_BROKER="redis", ENGINE_REDIS_URL=redis)])
     return groups
 
 
@@ -84,9 +86,10 @@ def pytest(title: str, *arguments: str, **environment: str) -> Pass:
     return Pass(title, [sys.executable, "-m", "pytest", *arguments], environment, tries=2 if CI else 1)
 
 
-def drill(name: str, database: str) -> Pass:
+def drill(name: str, database: str, **more: str) -> Pass:
     """The short form of the fault drill."""
-    environment = {"JOBS": os.environ.get("JOBS", SHORT_DRILL), "DATABASE_URL": database}
+    jobs = {name: os.environ.get(name, number) for name, number in SHORT_DRILL.items()}
+    environment = {**jobs, "DATABASE_URL": database, **more}
     return Pass(f"The drill on {name}", [sys.executable, "-m", "tests.drill"], environment)
 
 

@@ -1,1 +1,1 @@
-"""`make drill`: jobs run while workers, clusters and database connections are killed at random; then every promise is checked."""
+"""`make drill`: jobs run while processes are killed and stopped at random and the disk fills; then every promise is checked."""

@@ -1,11 +1,10 @@
-"""The drill itself: submit, strike while they run, then count."""
+"""The drill itself: submit, strike while jobs run, let them end, then judge."""
 
+import os
 import random
-import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import django
 from django.core.management import call_command
@@ -14,140 +13,101 @@ from django.db import connections
 
 django.setup()
 
-from adapters.process.runner import read_ending  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+
 from jobs.models import Event, Job, StepAttempt  # noqa: E402
-from jobs.services.submission.submit import submit  # noqa: E402
+from jobs.services.accounts import tokens  # noqa: E402
 from jobs.states import FINAL, JobStatus  # noqa: E402
-from tests.drill.chaos import ROOT, Arena  # noqa: E402
-from tests.drill.processes import carrying  # noqa: E402
+from tests.drill.blows import Blows  # noqa: E402
+from tests.drill.judgement import Judgement  # noqa: E402
+from tests.drill.services import Services  # noqa: E402
+from tests.drill.submitter import Submitter  # noqa: E402
+
+MAX_DETECTION_S = 30.0
+NOTE_INTERVAL_S = 1.0
 
 
 class Drill:
-    def __init__(self, home: Path, jobs: int, chance: random.Random, bound_s: float) -> None:
-        self.home, self.count, self.chance, self.bound_s = home, jobs, chance, bound_s
-        self.record = home / "record"
-        self.record.mkdir()
-        self.planned_failures: set[str] = set()
+    """Its limits of time grow with the load of the machine, as it was seen while the drill ran."""
+
+    def __init__(self, home: Path, short: int, long: int, chance: random.Random, *, has_disk: bool) -> None:
+        self.home, self.short, self.long, self.chance, self.has_disk = home, short, long, chance, has_disk
+        self.strikes_s = 30 + 0.06 * short + 0.9 * long
+        self.bound_s = 120 + 3 * self.strikes_s
+        self.slowness = 1.0
 
     def run(self) -> int:
         call_command("migrate", verbosity=0, interactive=False)
-        submitted = self.submit_all()
-        arena = Arena(self.chance)
-        began, strike_at = time.monotonic(), time.monotonic() + 2
-        try:
-            while self.unfinished() and time.monotonic() - began < self.bound_s:
-                arena.keep_alive()
-                if time.monotonic() >= strike_at:
-                    strike_at = time.monotonic() + self.chance.uniform(0.6, 1.8)
-                    try:
-                        arena.strike()
-                    except DatabaseFault:
-                        connections.close_all()
-                time.sleep(0.1)
-        finally:
-            stop_s = arena.stop()
-        return self.judge(arena, submitted, time.monotonic() - began, stop_s)
+        (self.home / "record").mkdir()
+        user = User.objects.create_superuser("drill", "", None)
+        _, token = tokens.create(user, "drill", ["read", "submit"], by="drill")
+        with Services(self.home) as services:
+            blows = Blows(services, self.chance, self.has_disk)
+            submitter = Submitter(services.url, token, self.home, self.short, self.long, self.chance)
+            began = time.monotonic()
+            submitter.start()
+            try:
+                self._strike(services, blows, submitter)
+            finally:
+                submitter.stop()
+                blows.thaw(all_of_them=True)
+                blows.join()
+            took_s = time.monotonic() - began
+            stop_s = services.stop()
+            judgement = Judgement(submitter, blows)
+            judgement.look()
+        return self._report(judgement, took_s, stop_s)
 
-    def submit_all(self) -> int:
-        for number in range(self.count):
-            name = f"drill-{number:04}-{self.chance.randrange(1 << 32):08x}"
-            code = 1 if self.chance.random() < 0.05 else 0
-            if code:
-                self.planned_failures.add(name)
-            submit(self.document(name, code, "yes" if self.chance.random() < 0.3 else "no"))
-        return self.count
+    def _strike(self, services: Services, blows: Blows, submitter: Submitter) -> None:
+        began, strike_at, note_at = time.monotonic(), 0.0, 0.0
+        while submitter.is_alive() or self._unfinished():
+            elapsed, now = time.monotonic() - began, time.monotonic()
+            self.slowness = max(self.slowness, os.getloadavg()[0] / (os.cpu_count() or 1))
+            if elapsed > self.bound_s * self.slowness:
+                return
+            services.keep_alive()
+            blows.thaw()
+            if now >= note_at:
+                services.note()
+                note_at = now + NOTE_INTERVAL_S
+            if now >= strike_at and elapsed < self.strikes_s and submitter.accepted:
+                strike_at = now + self.chance.uniform(0.6, 2.4)
+                try:
+                    blows.strike()
+                except DatabaseFault:
+                    connections.close_all()
+            time.sleep(0.1)
 
-    def document(self, name: str, code: int, brood: str) -> dict[str, Any]:
-        seconds = round(self.chance.uniform(0.2, 1.2), 2)
-        tool = str(ROOT / "tests" / "drill" / "tool.py")
-        return {
-            "job_id": name,
-            "run_id": "drill",
-            "workstream_id": f"ws-{self.chance.randrange(5)}",
-            "tool": "shell",
-            "command": {"exe": sys.executable, "args": [tool, name, str(self.record), str(seconds), str(code), brood]},
-            "paths": {"repo_root": str(self.home)},
-            "metadata": {
-                "access": "read",
-                "timeout_seconds": 60,
-                "grace_seconds": 1,
-                "priority": self.chance.choice(["critical", "high", "normal", "low"]),
-            },
-        }
-
-    def unfinished(self) -> int:
+    def _unfinished(self) -> int:
         try:
             return Job.objects.exclude(status__in=(*FINAL, JobStatus.QUARANTINED)).count()
         except DatabaseFault:
             connections.close_all()
-            return self.count
+            return 1
 
-    def judge(self, arena: Arena, submitted: int, took_s: float, stop_s: float) -> int:
-        facts = Counter[str]()
-        for job in Job.objects.prefetch_related("attempts"):
-            words = self.words(job.job_id)
-            facts["overlaps"] += words["overlap"]
-            facts["twice"] += words["overlap"] > 0 or self.run_after_success(job)
-            # It had done its work, and was killed before anybody could have recorded that.
-            facts["unrecorded"] += words["end"] > 1 and not self.run_after_success(job)
-            ended = job.status in FINAL or job.status == JobStatus.QUARANTINED
-            facts["ended"] += ended
-            facts["stuck"] += not ended
-            wanted = JobStatus.FAILED if job.job_id in self.planned_failures else JobStatus.COMPLETED
-            facts["wrong"] += ended and job.status != wanted and not self.harmed(job)
-        facts["lost"] = submitted - Job.objects.count()
-        facts["survivors"] = sum(
-            len(carrying(f"ENGINE_ATTEMPT_MARKER={marker}"))
-            for marker in StepAttempt.objects.values_list("marker", flat=True)
-        )
-        detect = self.detection(arena)
-        self.report(arena, facts, took_s, stop_s)
-        print(
-            f"drill: submitted={submitted} ended={facts['ended']} twice={facts['twice']} lost={facts['lost']} "
-            f"stuck={facts['stuck']} survivors={facts['survivors']} detect_max_s={detect:.1f}",
-            flush=True,
-        )
-        bad = sum(facts[name] for name in ("twice", "lost", "stuck", "survivors", "wrong"))
-        return 1 if bad or facts["ended"] != submitted or detect > 30 else 0
-
-    def words(self, job_id: str) -> Counter[str]:
-        path = self.record / f"{job_id}.txt"
-        return Counter(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else Counter()
-
-    def run_after_success(self, job: Job) -> bool:
-        """Whether an attempt followed one whose success was on record, in the database or in exit.json."""
-        *earlier, _ = list(job.attempts.all()) or [None]
-        for attempt in earlier:
-            ending = read_ending(attempt.directory)
-            recorded = ending is not None and ending.ended_by == "exit" and ending.exit_code == 0
-            if attempt.status == "completed" or recorded:
-                print(f"  {job.job_id}: attempt {attempt.number} had succeeded ({attempt.status}, {ending})")
-                return True
-        return False
-
-    def harmed(self, job: Job) -> bool:
-        """A blow that kills the tool itself makes an honest failure: the engine saw a program die."""
-        last = job.attempts.last()
-        return last is not None and last.reason in ("crashed", "infra", "lost")
-
-    def detection(self, arena: Arena) -> float:
-        """The longest time between the death of a worker and the closing of its attempt."""
-        worst = 0.0
-        for attempt in StepAttempt.objects.filter(status="lost", verdict__rule="lost").exclude(completed_at=None):
-            struck = arena.killed_at.get((attempt.worker_pid or 0, attempt.worker_started or 0))
-            if struck and attempt.completed_at and attempt.completed_at.timestamp() >= struck:
-                worst = max(worst, attempt.completed_at.timestamp() - struck)
-        return worst
-
-    def report(self, arena: Arena, facts: Counter[str], took_s: float, stop_s: float) -> None:
+    def _report(self, judgement: Judgement, took_s: float, stop_s: float) -> int:
+        blows, facts, submitter = judgement.blows, judgement.facts, judgement.submitter
+        for name, times in blows.counts.most_common():
+            print(f"  {times:>4} {name}")
+        for remark in judgement.remarks[:20]:
+            print(f"  {remark}")
         attempts = Counter(StepAttempt.objects.values_list("status", flat=True))
-        print(f"{'blow':<18}{'times':>6}")
-        for name, times in arena.blows.most_common():
-            print(f"{name:<18}{times:>6}")
         print(f"attempts: {', '.join(f'{status} {count}' for status, count in attempts.most_common())}")
         print(
             f"jobs: {dict(Counter(Job.objects.values_list('status', flat=True)))}, wrong ends {facts['wrong']}, "
             f"overlaps {facts['overlaps']}, done but killed before it was recorded {facts['unrecorded']}, "
-            f"events {Event.objects.count()}"
+            f"holes in logs {facts['holes']}, open attempts {facts['open']}, events {Event.objects.count()}"
         )
-        print(f"took {took_s:.0f} s, cluster starts {arena.starts}, last stop {stop_s:.1f} s", flush=True)
+        detect_s, most_s = judgement.detection_s(), MAX_DETECTION_S * self.slowness
+        print(f"slowest detection: {judgement.slowest}")
+        print(
+            f"took {took_s:.0f} s, {submitter.tries} requests, starts {blows.services.starts}, last stop {stop_s:.1f} s, "
+            f"load up to {self.slowness:.1f} a core, so detection may take {most_s:.0f} s {submitter.refusal}"
+        )
+        print(
+            f"drill: submitted={facts['submitted']} ended={facts['ended']} twice={facts['twice']} lost={facts['lost']} "
+            f"stuck={facts['stuck']} survivors={facts['survivors']} detect_max_s={detect_s:.1f}",
+            flush=True,
+        )
+        everything = facts["submitted"] == self.short + self.long
+        return 0 if judgement.is_good and everything and detect_s <= most_s else 1

@@ -5,6 +5,9 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.process.keeper import tree
+from adapters.process.spec import tag_for
+
 
 @dataclass(frozen=True)
 class Proc:
@@ -62,4 +65,26 @@ def carrying(entry: str) -> list[int]:
                 found.append(proc.pid)
         except OSError:
             continue
+    return found
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def of_attempts(markers: set[str]) -> list[int]:
+    """Processes that carry the marker or the tag of one of these attempts."""
+    tags = {tag_for(marker) for marker in markers}
+    entries = {f"ENGINE_ATTEMPT_MARKER={marker}".encode() for marker in markers}
+    found = []
+    for proc in everybody():
+        try:
+            environment = set(Path(f"/proc/{proc.pid}/environ").read_bytes().split(b"\0"))
+        except OSError:
+            environment = set()
+        if entries & environment or tree.tag_of(proc.pid) in tags:
+            found.append(proc.pid)
     return found
