@@ -19,6 +19,7 @@ from django.db import DatabaseError, connections
 
 from engine_site import children, static_files
 from engine_site.web.server import STOP_S, listen, serve
+from jobs.queue.restart import RESTART, run_again
 
 START_S = 30.0
 # What the web process needs anyway: imported once, while the database is being prepared.
@@ -36,18 +37,21 @@ def up(host: str, port: int, on_ready: Callable[[str], None], say: Callable[[str
     site = Site(listener)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, site.on_signal)
+    signal.signal(RESTART, site.on_restart)
     try:
         site.start()
         if site.wait_until_ready():
             on_ready(f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/")  # noqa: S104
             site.watch()
     finally:
-        if site.children:
+        if site.children and not site.restarts:
             say(
                 f"Stopping; running jobs get {settings.ENGINE_STOP_GRACE_S:g} s to finish. "
                 "Ctrl-C again hands them back at once."
             )
         site.stop()
+    if site.restarts:
+        run_again()
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -77,16 +81,24 @@ class Site:
         self.children: dict[str, BaseProcess] = {}
         self._preparing: BaseProcess | None = None
         self._signals = 0
+        self.restarts = False  # it was told to start again with the code as it is now; tools run on meanwhile
         self._woken, self._wake = os.pipe()
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
+        self.restarts = False
         os.write(self._wake, b".")
         if self._preparing is not None:
             self._preparing.terminate()
         if self._signals > 1:  # the person is in a hurry: hand the second signal on
             for child in self.children.values():
                 child.terminate()
+
+    def on_restart(self, number: int, frame: FrameType | None) -> None:
+        """Before it is ready there is nothing to hold, and the newest code is what it runs."""
+        if "web" in self.children and not self._signals:
+            self.restarts = True
+            os.write(self._wake, b".")
 
     def start(self) -> None:
         self._prepare()
@@ -108,7 +120,7 @@ class Site:
 
     def _run_cluster(self) -> None:
         self.listener.close()
-        call_command("cluster")
+        call_command("cluster", runs_again=False)
 
     def wait_until_ready(self) -> bool:
         """Whether it answers; not if a signal came first."""
@@ -123,7 +135,7 @@ class Site:
 
     def watch(self) -> None:
         connections.close_all()
-        while not self._signals:
+        while not self._signals and not self.restarts:
             self._refuse_dead()
             wait([self._woken, *(child.sentinel for child in self.children.values())])
 
@@ -142,7 +154,10 @@ class Site:
             child = self.children.get(name)
             if child is None or child.exitcode is not None:
                 continue
-            child.terminate()
+            if self.restarts and name == "cluster" and child.pid:
+                os.kill(child.pid, RESTART)
+            else:
+                child.terminate()
             child.join(seconds)
             if child.exitcode is None:
                 child.kill()

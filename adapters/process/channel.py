@@ -18,6 +18,7 @@ class Channel:
         control.setblocking(False)
         self._control = control
         self._rest, self._unsent = b"", bytearray()
+        self._put_back: list[dict[str, Any]] = []
         self.ended = False
 
     def fileno(self) -> int:
@@ -37,7 +38,12 @@ class Channel:
             self.ended = not piece
             self._rest += piece
         *lines, self._rest = self._rest.split(b"\n")
-        return [json.loads(line) for line in lines]
+        messages, self._put_back = [*self._put_back, *(json.loads(line) for line in lines)], []
+        return messages
+
+    def put_back(self, messages: list[dict[str, Any]]) -> None:
+        """The next `receive` returns them first."""
+        self._put_back += messages
 
     def send(self, order: dict[str, Any]) -> bool:
         """Queue an order and send what the socket takes; the rest follows with the next call. False: nobody is there."""

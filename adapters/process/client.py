@@ -12,12 +12,13 @@ from typing import Any
 
 from adapters.process import guard_process
 from adapters.process.channel import Channel
-from adapters.process.guard_process import ChildGuard
+from adapters.process.guard_process import ChildGuard, OtherGuard
 from adapters.process.keeper import tree
 from adapters.process.lost import collect_zombie, ending_of_lost
 from adapters.process.silence import PING_INTERVAL_S, Silence
 from adapters.process.spec import Ending, Spec
 
+IDENTITIES = ("shim_pid", "shim_starttime", "guard_pid", "guard_starttime")
 MAX_SILENCE_S = 5.0  # of a keeper that was asked for a pong
 KILL_TIMEOUT_S = 3.0  # for the socket to close after SIGKILL; then the keeper hangs in the kernel
 END_TIMEOUT_S = 8.0  # for the guard to end what the keeper left
@@ -32,7 +33,8 @@ class Running:
     """One attempt in a keeper, from `start` to its ending."""
 
     number: int
-    spec: Spec = field(repr=False)
+    attempt_dir: str
+    marker: str = field(repr=False)
     ending: Ending | None = None
 
 
@@ -48,7 +50,7 @@ class Event:
 class Keeper:
     """One keeper process with its guard. For one thread at a time; `fileno` is readable when `poll` has something."""
 
-    def __init__(self, guard: ChildGuard, channel: Channel) -> None:
+    def __init__(self, guard: ChildGuard | OtherGuard, channel: Channel) -> None:
         self._guard, self._channel = guard, channel
         self._silence = Silence()
         self._numbers = 0
@@ -56,6 +58,7 @@ class Keeper:
         self.identities: dict[str, int] = {}  # shim_pid, shim_starttime, guard_pid, guard_starttime; empty until ready
         self.running: dict[int, Running] = {}
         self.gone = False  # the socket has ended; what still ran has to be reaped
+        self.holds = False  # it goes on without a runner, and waits for the next one
 
     @classmethod
     def spawn(cls) -> "Keeper":
@@ -66,6 +69,17 @@ class Keeper:
             raise ShimError(f"No keeper could be started: {error}.") from error
         return cls(guard, Channel(control))
 
+    @classmethod
+    def adopted(
+        cls, guard: OtherGuard, channel: Channel, identities: dict[str, int], running: list[Running]
+    ) -> "Keeper":
+        """A keeper that another process has started, with what it runs."""
+        keeper = cls(guard, channel)
+        keeper.identities = identities
+        keeper.running = {one.number: one for one in running}
+        keeper._numbers = max(keeper.running, default=0)
+        return keeper
+
     def fileno(self) -> int:
         """-1 once the keeper is gone."""
         return -1 if self.gone else self._channel.fileno()
@@ -73,7 +87,7 @@ class Keeper:
     def start(self, spec: Spec) -> Running:
         """Hand over an attempt; returns at once. Raises ShimError if the keeper is gone, with nothing started."""
         self._numbers += 1
-        running = Running(self._numbers, spec)
+        running = Running(self._numbers, str(spec.attempt_dir), spec.marker)
         if not self._send({"op": "start", "id": running.number, "spec": spec.to_wire()}):
             raise ShimError("The keeper takes no orders: it died, or it is stopped.")
         self.running[running.number] = running
@@ -94,6 +108,14 @@ class Keeper:
         """Let the keeper finish its attempts, take no others, and exit."""
         return self._send({"op": "release"})
 
+    def hold(self, seconds: float, path: str, secret: str) -> bool:
+        """Go on for some seconds after the end of this process, and obey who says `secret` at `path`; `holds` follows."""
+        return self._send({"op": "hold", "s": seconds, "path": path, "secret": secret})
+
+    def leave(self) -> None:
+        """Close the socket of a keeper that holds, without waiting for it."""
+        self.forget()
+
     def poll(self) -> list[Event]:
         """All events that are there, without waiting. Also kills a keeper that is silent for too long.
 
@@ -108,7 +130,9 @@ class Keeper:
         self._silence.over()
         kind = message["event"]
         if kind == "ready":
-            self.identities = {name: value for name, value in message.items() if name != "event"}
+            self.identities = {name: int(message[name]) for name in IDENTITIES}
+        elif kind == "holding":
+            self.holds = True
         running = self.running.get(message.pop("id", 0))
         if running is None:
             return None
@@ -185,7 +209,7 @@ class Keeper:
         self.running.clear()
         self._wait_for_death()
         for running in lost:
-            running.ending = ending_of_lost(running.spec, code)
+            running.ending = ending_of_lost(running.attempt_dir, running.marker, code)
         return lost
 
     def _wait_for_death(self) -> None:

@@ -1,11 +1,15 @@
 """Guard of a keeper as its runner sees it: the process that the runner starts, and whose end proves that all is gone."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from adapters.process.keeper import tree
+from adapters.process.lost import collect_zombie
 from adapters.process.spec import MARKER_NAME
 from adapters.process.waiting import end, ended
 
@@ -37,6 +41,33 @@ class ChildGuard:
     def forget(self) -> None:
         """For a forked child: not its to wait for."""
         self._process.returncode = 0
+
+
+class OtherGuard:
+    """A guard that another process has started: its end is seen, its exit code is not."""
+
+    def __init__(self, pid: int, starttime: int) -> None:
+        self.pid, self._starttime = pid, starttime
+
+    def ended(self, timeout_s: float) -> bool:
+        until = time.monotonic() + timeout_s
+        while tree.alive(self.pid, self._starttime):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.002)
+        collect_zombie(self.pid)  # this process may have adopted it
+        return True
+
+    def end(self) -> int | None:
+        self.kill()
+        self.ended(2.0)
+        return None
+
+    def kill(self) -> None:
+        tree.send(self.pid, self._starttime, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Nothing to forget."""
 
 
 def start() -> tuple[ChildGuard, socket.socket]:

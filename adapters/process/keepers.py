@@ -83,15 +83,29 @@ class KeeperPool:
             keeper = self._by_key[key] = self._with_room()
         return keeper, keeper.start(spec)
 
+    def adopt(self, keeper: Keeper, key: str) -> None:
+        """Have a keeper that another process has started."""
+        _all.add(keeper)
+        self.keepers.append(keeper)
+        self._by_key.setdefault(key, keeper)
+
+    def leave(self, keeper: Keeper) -> None:
+        """Let go of a keeper that holds; it is not ended with this pool."""
+        self._forget(keeper)
+        keeper.leave()
+
     def heartbeat(self, seconds: float) -> None:
         for keeper in self.keepers:
             keeper.heartbeat(seconds)
 
     def replace(self, keeper: Keeper) -> list[Running]:
         """Reap a keeper that is gone; returns the attempts that were lost with it."""
+        self._forget(keeper)
+        return keeper.reap()
+
+    def _forget(self, keeper: Keeper) -> None:
         self.keepers.remove(keeper)
         self._by_key = {key: other for key, other in self._by_key.items() if other is not keeper}
-        return keeper.reap()
 
     def close(self) -> None:
         for keeper in self.keepers:

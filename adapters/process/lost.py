@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from adapters.process.keeper import kernel, tree
 from adapters.process.keeper.guard import SIGNALLED
-from adapters.process.spec import EndedBy, Ending, Spec, tag_for
+from adapters.process.spec import EndedBy, Ending, tag_for
 from adapters.process.sweep import kill_attempt, read_ending, read_pids
 from adapters.process.waiting import how
 
@@ -33,16 +33,16 @@ def collect_zombie(pid: int) -> None:
             os.waitpid(pid, os.WNOHANG)
 
 
-def ending_of_lost(spec: Spec, code: int | None) -> Ending:
-    recorded = read_ending(spec.attempt_dir)
-    swept = kill_attempt(spec.attempt_dir, spec.marker)
-    _collect_zombies(tag_for(spec.marker))
+def ending_of_lost(attempt_dir: str, marker: str, code: int | None) -> Ending:
+    recorded = read_ending(attempt_dir)
+    swept = kill_attempt(attempt_dir, marker)
+    _collect_zombies(tag_for(marker))
     signalled = code is not None and code > SIGNALLED
     cause = f"signal {code - SIGNALLED}" if code is not None and signalled else how(code)
     return recorded or Ending(
         ended_by=EndedBy.LIFELINE,
         error=f"The keeper died ({cause}); its processes were ended by its guard, {swept.killed} by a sweep.",
-        started_at=float(read_pids(spec.attempt_dir).get("started_at", 0.0)),
+        started_at=float(read_pids(attempt_dir).get("started_at", 0.0)),
         ended_at=time.time(),
         killed=swept.killed,
         survivors=swept.survivors,

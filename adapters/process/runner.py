@@ -81,7 +81,7 @@ class Shim:
     def _mine(self, events: list[Event]) -> list[dict[str, Any]]:
         if any(event.kind == "exit" for event in events) and self._running is not None:
             with suppress(OSError):  # a disk that is full or gone: the ending says so itself
-                attempt_files.sync(str(self._running.spec.attempt_dir))  # before anybody acts on it
+                attempt_files.sync(self._running.attempt_dir)  # before anybody acts on it
         return [{"event": event.kind, **event.content} for event in events]
 
     def extend(self, seconds: float) -> bool:

@@ -89,10 +89,13 @@ def kill_tree(
         time.sleep(0.005 if waited >= grace_s else min(0.05, grace_s - waited))
 
 
-def kill_attempt(attempt_dir: str | os.PathLike[str], marker: str, grace_s: float = 0.0) -> Swept:
+def kill_attempt(
+    attempt_dir: str | os.PathLike[str], marker: str, grace_s: float = 0.0, *, spare_keeper: bool = False
+) -> Swept:
     """Kill everything that pid.json, tag and marker lead to, and the keeper: a frozen keeper must not wake up later.
 
-    For an attempt whose runner is gone or silent, so every attempt of that keeper is lost.
+    Where the keeper's runner is gone or silent, every attempt of that keeper is lost. Where this one alone is lost,
+    `spare_keeper`: it works for others, and reports the end of this one to its runner.
     """
     facts = read_pids(attempt_dir)
     keeper = (int(facts.get("shim_pid", 0)), int(facts.get("shim_starttime", 0)))
@@ -101,12 +104,14 @@ def kill_attempt(attempt_dir: str | os.PathLike[str], marker: str, grace_s: floa
         return kill_tree(marker, grace_s=grace_s)
     group = cgroup.find(str(facts.get("cgroup", "")), marker)
     roots = [tool, *((int(pid), int(start)) for pid, start in facts.get("outside", [])), *_members(group)]
-    tree.send(*keeper, signal.SIGSTOP)  # it starts nothing more, and still holds what would go to its guard
+    if not spare_keeper:
+        tree.send(*keeper, signal.SIGSTOP)  # it starts nothing more, and still holds what would go to its guard
     uids = {os.geteuid(), int(facts.get("uid", os.geteuid()))}
     try:
         swept = kill_tree(marker, tool[1], sessions=[tool], roots=roots, grace_s=grace_s, uids=uids)
     finally:
-        _kill_and_wait(keeper)
+        if not spare_keeper:
+            _kill_and_wait(keeper)
     return swept if group is None else _empty(group, marker, swept)
 
 

@@ -19,22 +19,29 @@ from jobs import db
 from jobs.models import StepAttempt
 from jobs.queue import drain
 from jobs.queue.broker import AGENT
+from jobs.queue.node_lock import has_runner
 from jobs.queue.notifier import notify
+from jobs.queue.restart import RESTART
 from jobs.queue.robust import RobustQueue, RobustSentinel, die_with_parent, fork_process
 from jobs.queue.slots import startable
 
 log = logging.getLogger("engine.cluster")
 TICK_S = 1.0
+HOLD_TIMEOUT_S = 15.0  # for the runner to settle what has just ended, and to let go
 STALL_S = 15.0  # claimable work, a free slot and no claim for so long: the pool is wedged and is replaced
 
 
 class EngineCluster:
-    """Runs in the foreground until a signal. First SIGTERM or SIGINT: drain, then hand back. Second: stop at once."""
+    """Runs in the foreground until a signal. First SIGTERM or SIGINT: drain, then hand back. Second: stop at once.
+
+    SIGUSR2 is a planned restart: tools run on under their keepers, and the next cluster of this node takes them over.
+    """
 
     def __init__(self, *, on_tick: Callable[[], object]) -> None:
         self.on_tick = on_tick
         self.sentinel: Any = None
         self._signals = 0
+        self.restarts = False  # it was told to make room for the next one: what runs is left to its keepers
         self._idle_since: float | None = None
         self._claims = -1
         os.environ[AGENT] = "1"
@@ -45,21 +52,29 @@ class EngineCluster:
         die_with_parent()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(RESTART, self._on_restart)
         self._start_sentinel()
         tick_at = 0.0
-        while not self._signals:
+        while not self._signals and not self.restarts:
             if time.monotonic() >= tick_at:
                 tick_at = time.monotonic() + TICK_S
                 self._tick()
             self.sentinel.join(0.1)
-            if not self.sentinel.is_alive() and not self._signals:
+            if not self.sentinel.is_alive() and not self._signals and not self.restarts:
                 log.error("the pool's sentinel died (exit code %s); a new one starts", self.sentinel.exitcode)
                 self._start_sentinel()
-        self._stop()
+        if not self.restarts or not self._hold():
+            self._stop()
+
+    def _on_restart(self, number: int, frame: FrameType | None) -> None:
+        if not self._signals:
+            self.restarts = True
+            drain.set_stage(drain.HOLD)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         """Only bytes and counters: nothing in here can wait for a lock."""
         self._signals += 1
+        self.restarts = False
         drain.set_stage(drain.DRAIN)
         if self._signals > 1:
             drain.set_stage(drain.HAND_BACK)
@@ -94,6 +109,18 @@ class EngineCluster:
             os.kill(self.sentinel.pid, signal.SIGKILL)  # its workers die with it
             self.sentinel.join(5)
 
+    def _hold(self) -> bool:
+        """Whether the runner has left what runs to its keepers. False: a stop was asked for, or it did not answer."""
+        notify()
+        deadline = time.monotonic() + HOLD_TIMEOUT_S
+        while has_runner():
+            if time.monotonic() >= deadline or self._signals:
+                drain.set_stage(drain.HAND_BACK)
+                return False
+            time.sleep(0.05)
+        self._end_pool()
+        return True
+
     def _stop(self) -> None:
         """Let running jobs finish for the grace time, hand the rest back, then end the pool: always within the bound."""
         notify()  # the runner waits for notifications, and reads the stage when it gets one
@@ -102,6 +129,9 @@ class EngineCluster:
             drain.set_stage(drain.HAND_BACK)
             notify()
             self._wait_until_idle(hand_back, until_signal=3)
+        self._end_pool()
+
+    def _end_pool(self) -> None:
         os.kill(self.sentinel.pid, signal.SIGKILL)
         self.sentinel.join(5)
 

@@ -2,7 +2,7 @@
 
 import multiprocessing
 
-RUN, DRAIN, HAND_BACK = 0, 1, 2
+RUN, DRAIN, HAND_BACK, HOLD = 0, 1, 2, 3
 _stage = multiprocessing.get_context("fork").Value("b", RUN, lock=False)
 
 busy = False  # this worker runs a job; set around it by `execute`
@@ -19,4 +19,9 @@ def stopping() -> bool:
 
 def hand_back_now() -> bool:
     """End what runs, and let it run again later."""
-    return bool(_stage.value >= HAND_BACK)
+    return bool(_stage.value == HAND_BACK)
+
+
+def holding() -> bool:
+    """A planned restart: leave what runs to its keepers, for the next runner."""
+    return bool(_stage.value == HOLD)

@@ -14,8 +14,13 @@ PATIENCE_S = 0.3  # somebody who only asks holds the lock for an instant
 RETRY_S = 0.01
 
 
+def directory() -> Path:
+    """Of what the runners of this host share; for Engine's own user alone."""
+    return Path(settings.ENGINE_DATA_DIR) / "runners"
+
+
 def _path() -> Path:
-    return Path(settings.ENGINE_DATA_DIR) / "runners" / f"{quote(settings.ENGINE_NODE, safe='')}.lock"
+    return directory() / f"{quote(settings.ENGINE_NODE, safe='')}.lock"
 
 
 class NodeLock:

@@ -28,6 +28,17 @@ FROM held
 WHERE step_attempts.id = held.id AND step_attempts.fence = held.fence AND step_attempts.status || '' = 'running'
 RETURNING step_attempts.id, step_attempts.watched_until
 """
+# The key of each. The old worker in the condition is the lock: of two that take over, one does.
+TAKE_OVER = """
+WITH held (id, fence, worker_pid, worker_started) AS (VALUES %(held)s)
+UPDATE step_attempts SET heartbeat = heartbeat + 1, lease_until = %(until)s, worker_pid = %(pid)s,
+    worker_started = %(started)s
+FROM held
+WHERE step_attempts.id = held.id AND step_attempts.fence = held.fence
+    AND step_attempts.worker_pid = held.worker_pid AND step_attempts.worker_started = held.worker_started
+    AND step_attempts.status || '' = 'running'
+RETURNING step_attempts.id
+"""
 START = """
 UPDATE step_attempts SET tool_pid = %(tool_pid)s, shim_pid = %(shim_pid)s, command = %(command)s,
     base_commit = %(base_commit)s
@@ -56,6 +67,11 @@ def latest(job_ids: Sequence[int]) -> dict[int, Previous]:
 def beat(held: Sequence[tuple[int, int, int]], until: datetime) -> dict[int, Any]:
     """Extend the leases of (id, fence, bytes of log); of those that were held, until when somebody watches."""
     return dict(statement.rows(BEAT, held=list(held), until=until))
+
+
+def take_over(held: Sequence[tuple[int, int, int, int]], pid: int, started: int, until: datetime) -> set[int]:
+    """Make this worker that of attempts (id, fence, old worker's pid and start time); the keys of those that it got."""
+    return {row[0] for row in statement.rows(TAKE_OVER, held=list(held), pid=pid, started=started, until=until)}
 
 
 def start(started: Sequence[Mapping[str, Any]]) -> int:

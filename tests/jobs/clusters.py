@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Cluster:
     """A cluster command on a SQLite file of its own."""
 
-    def __init__(self, home: Path, command: str = "cluster", **environment: str) -> None:
-        self.home, self.command = home, command
+    def __init__(self, home: Path, command: str = "cluster", root: Path = ROOT, **environment: str) -> None:
+        self.home, self.command, self.root = home, command, root
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "engine_site.settings",
@@ -35,7 +35,7 @@ class Cluster:
             "ENGINE_NODE": "test-node",
             "ENGINE_STOP_GRACE_S": "1",
             "ENGINE_CANCEL_GRACE_S": "0.5",
-            "ENGINE_LOG_LEVEL": "CRITICAL",
+            "ENGINE_LOG_LEVEL": os.environ.get("TEST_LOG", "CRITICAL"),
             "PIPELINE_DB_PATH": str(home / "engine.db"),
             "DATABASE_URL": "",
             **environment,
@@ -46,7 +46,7 @@ class Cluster:
     def start(self) -> "Cluster":
         self.main = subprocess.Popen(
             [sys.executable, "-m", "django", self.command],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             process_group=0,

@@ -6,6 +6,8 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis.extra.django import TestCase
 
+from adapters.verdict import Reason
+from jobs.models import Job
 from tests.jobs.histories import Player, history, left
 
 
@@ -27,3 +29,23 @@ class Histories(TestCase):
         assert said_by_batches == said
         for table, expected in rows.items():
             assert rows_of_batches[table] == expected, table
+
+    def test_parents_that_end_in_one_batch_are_one_change_of_their_child(self) -> None:
+        """`version` counts what a page could show: the child that waits for one of two is never there to be seen."""
+        parent = {
+            "run_id": "run-1",
+            "workstream_id": "ws-1",
+            "tool": "shell",
+            "metadata": {"access": "read"},
+            "again": 0,
+        }
+        family = [{**parent, "needs": []}, {**parent, "needs": []}, {**parent, "needs": [0, 1]}]
+        steps = [("submit", family), ("claim", 2), ("settle", [(0, Reason.OK), (0, Reason.OK)])]
+        versions = []
+        for batches in (False, True):
+            with transaction.atomic():
+                Player(batches).play(steps)
+                child = Job.objects.get(job_id="job-2")
+                versions.append((child.status, child.unmet_dependencies, child.version))
+                transaction.set_rollback(True)
+        assert versions == [("queued", 0, 5), ("queued", 0, 4)]

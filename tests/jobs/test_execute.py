@@ -20,7 +20,7 @@ from jobs.services.execution.claim import Claimant, claim_next
 from jobs.services.execution.execute import execute
 from jobs.services.execution.runner_state import RunnerState
 from jobs.services.operations import job_actions
-from jobs.services.submission.submit import submit
+from jobs.services.submission.submit import submit, submit_all
 from jobs.states import AttemptStatus, JobStatus
 from tests.factories import make_document
 
@@ -300,3 +300,16 @@ def test_a_second_worker_cannot_execute_an_attempt_that_has_been_settled(tmp_pat
     with pytest.raises(LostLease):
         settle(attempt, Verdict(Reason.EXIT_CODE, "late news", "test"))
     assert JobStatus(Job.objects.get(pk=attempt.job_id).status) == JobStatus.COMPLETED
+
+
+def test_lists_of_a_hundred_documents_never_starve_a_heartbeat(tmp_path: Path, settings: Settings) -> None:
+    """One list is one transaction of SQLite's only writer; the watchdog here is a tenth of the usual one."""
+    settings.ENGINE_HEARTBEAT_S, settings.ENGINE_WATCHDOG_S = 0.2, 2.5
+    settings.ENGINE_LEASE_S = 2.8
+    submit(document(tmp_path, ["-c", "import time; time.sleep(4)"]))
+    attempt = claim()
+    thread = meanwhile(lambda: execute(attempt), lambda: True)
+    while thread.is_alive():
+        submit_all([document(tmp_path, ["-c", "pass"]) for _ in range(100)])
+    attempt.refresh_from_db()
+    assert (attempt.status, attempt.heartbeat > 8) == ("completed", True)

@@ -16,9 +16,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from adapters.process import Shim, Spec
-from adapters.process.sweep import own_identity, processes_of, read_pids
+from adapters.process.sweep import Swept, own_identity, processes_of, read_pids
 from jobs.errors import Refused
-from jobs.models import ErrorGroup, Event, Job, Node, StepAttempt
+from jobs.models import ErrorGroup, Event, Job, LogChunk, Node, StepAttempt
 from jobs.queue.broker import AGENT, EngineBroker
 from jobs.services.core.private_queue import private_queue
 from jobs.services.core.transitions import move
@@ -121,6 +121,36 @@ def test_a_success_in_exit_json_is_adopted_and_never_run_again(
     assert (job.status, attempt.status, attempt.exit_code, attempt.log_lines) == ("completed", "completed", 0, 3)
     monitor.tick()
     assert job.attempts.count() == 1
+
+
+def test_the_log_of_an_adopted_result_is_stored_to_its_end(
+    data_dir: Path, dead_worker: tuple[int, int], monitor: NodeMonitor
+) -> None:
+    """Found by the drill (seed 2): the worker died between the tool's last line and the next copy of the log."""
+    attempt = claim(make_job(), dead_worker)
+    (attempt.directory / "output.log").write_bytes(b"one\ntwo\nthree\n")
+    LogChunk.objects.create(attempt=attempt, seq=0, offset=0, first_line=1, line_count=1, data=b"one\n")
+    exit_record(attempt)
+    monitor.tick()
+    rows = LogChunk.objects.order_by("seq").values_list("offset", "first_line", "line_count", "data")
+    assert [(*row[:3], bytes(row[3])) for row in rows] == [(0, 1, 1, b"one\n"), (4, 2, 2, b"two\nthree\n")]
+
+
+def test_an_attempt_that_is_lost_alone_leaves_the_keeper_to_the_others(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spared = list[bool]()
+    monkeypatch.setattr(
+        "jobs.services.maintenance.rescue.kill_attempt",
+        lambda *_, spare_keeper: spared.append(spare_keeper) or Swept(0, 0, 0.0),
+    )
+    attempts = [claim(make_job()) for _ in range(3)]
+    StepAttempt.objects.update(shim_pid=4711)
+    attempts = [StepAttempt.objects.select_related("job__workstream").get(pk=attempt.pk) for attempt in attempts]
+    rescue(attempts[0], "it was taken over")
+    StepAttempt.objects.filter(pk=attempts[1].pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    rescue(attempts[2], "its worker was silent")
+    assert spared == [True, False]
 
 
 def test_a_failure_in_exit_json_is_the_work_s_failure(

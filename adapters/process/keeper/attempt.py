@@ -105,6 +105,10 @@ class Attempt:
         self._pidfile = PidFile(spec, self.claim, self._shared.ownership, self._shared.identities, self._started_at)
         self._tell("started", pid=pid, starttime=self.claim.since, shim_pid=os.getpid())
 
+    def described(self) -> "dict[str, Any]":
+        """What a new runner needs to know of it."""
+        return {"id": self.number, "marker": self._marker, "pid": self.claim.pid, "starttime": self.claim.since}
+
     @property
     def stopping(self) -> bool:
         return self._stopper.begun_at is not None

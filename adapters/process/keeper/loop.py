@@ -11,7 +11,8 @@ from .attempt import Attempt, Shared
 from .guard import GUARD_DIED
 from .log.sink import LogError
 from .poller import Poller
-from .protocol import Control
+from .protocol import VERSION, Control
+from .runner_link import RunnerLink
 from .spawn_error import SpawnError
 
 TYPE_CHECKING = False
@@ -31,14 +32,14 @@ class Loop:
     def __init__(self, control: Control, wakeup: int, guard: int) -> None:
         self._control, self._wakeup, self._guard = control, wakeup, guard
         self._poller = Poller()
-        self._poller.register(control.fd, select.POLLIN)
+        self._link = RunnerLink(control, self._poller)
         self._poller.register(wakeup, select.POLLIN)
         self._attempts: dict[int, Attempt] = {}
         self._orders: deque[dict[str, Any]] = deque()
         self._due: list[tuple[float, int]] = []  # a heap; an attempt is in it once at most for its nearest time
         self._unread: set[Attempt] = set()
         self._touched: set[Attempt] = set()
-        self._leaving = self._asked_to_write = False
+        self._leaving = False
         self._signals = 0
         me = os.getpid()
         identities = {
@@ -48,8 +49,13 @@ class Loop:
             "guard_starttime": tree.starttime_of(guard),
         }
         self._shared = Shared(control, self._poller, identities)
-        control.tell("ready", **identities)
+        self._introduce()
         control.push()
+
+    def _introduce(self) -> None:
+        """Tell the runner who we are and what runs here."""
+        attempts = [attempt.described() for attempt in self._attempts.values()]
+        self._control.tell("ready", version=VERSION, attempts=attempts, **self._shared.identities)
 
     def run(self) -> None:
         while self._attempts or not self._leaving:
@@ -71,14 +77,13 @@ class Loop:
         for attempt in touched:
             self._advance(attempt, now)
         self._control.push()
-        self._watch_control()
+        self._link.watch()
 
     def _wait_s(self) -> float | None:
         if self._unread or self._touched or self._orders:
             return 0.0
-        if self._due:
-            return min(MAX_WAIT_S, max(0.0, self._due[0][0] - clock.now()))
-        return None
+        until = min(self._due[0][0] if self._due else float("inf"), self._link.until)
+        return None if until == float("inf") else min(MAX_WAIT_S, max(0.0, until - clock.now()))
 
     def _handle(self, fd: int, owner: int | None, now: float) -> None:
         attempt = None if owner is None else self._attempts.get(owner)
@@ -94,6 +99,9 @@ class Loop:
             self._take_signals(now)
         elif fd == self._control.fd and not self._control.ended:
             self._read_orders(now)
+        elif self._link.take_call(fd):
+            self._orders.clear()
+            self._introduce()
 
     def _use_pause(self) -> None:
         """No file is ready: scan one attempt's output for error lines."""
@@ -105,6 +113,8 @@ class Loop:
                 self._unread.add(attempt)
 
     def _take_due(self, now: float) -> None:
+        if self._link.expired(now):
+            self._forsaken("No new runner came after the restart.", now)
         while self._due and self._due[0][0] <= now:
             _, number = heapq.heappop(self._due)
             if attempt := self._attempts.get(number):
@@ -130,17 +140,12 @@ class Loop:
         for proc in self._shared.ownership.nobodys:
             tree.send(proc.pid, proc.starttime, signal.SIGKILL)
 
-    def _watch_control(self) -> None:
-        if self._control.waiting != self._asked_to_write and not self._control.ended:
-            self._asked_to_write = self._control.waiting
-            self._poller.modify(self._control.fd, select.POLLIN | (select.POLLOUT if self._asked_to_write else 0))
-
     def _read_orders(self, now: float) -> None:
         self._orders.extend(self._control.read())
         if self._control.ended:
             self._orders.clear()
-            self._poller.unregister(self._control.fd)
-            self._forsaken("The runner went away while the tool ran.", now)
+            if self._link.lost():
+                self._forsaken("The runner went away while the tool ran.", now)
 
     def _take_orders(self, now: float) -> None:
         """Few starts a turn: each takes a millisecond, and endings and output must not wait for a hundred."""
@@ -163,6 +168,8 @@ class Loop:
             self._heartbeat(_seconds(order.get("s")), number, now)
         elif kind == "release":
             self._leaving = True
+        elif kind == "hold":
+            self._link.begin_hold(order, now)
 
     def _start(self, number: int, spec: "dict[str, Any]") -> None:
         if number in self._attempts:

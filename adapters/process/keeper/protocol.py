@@ -1,11 +1,15 @@
 """Control socket of the keeper: orders come in and events go out, one JSON object a line.
 
-Orders:  start {id, spec} · stop {id, grace, cause} · heartbeat {s, id} · release {}
-Events:  ready {pid, starttime, guard_pid, guard_starttime} · started {id, pid, starttime, shim_pid}
-         · progress {id, bytes, lines, last_output_at} · exit {id, ...} · pong {}
+Orders:  start {id, spec} · stop {id, grace, cause} · heartbeat {s, id} · release {} · hold {s, path, secret}
+         · hello {version, secret}
+Events:  ready {version, shim_pid, shim_starttime, guard_pid, guard_starttime, attempts} · started {id, pid, starttime,
+         shim_pid} · progress {id, bytes, lines, last_output_at} · exit {id, ...} · pong {} · holding {}
 A heartbeat moves the watchdog of all attempts that have one, or sets that of one attempt (`id`); without `s` it only
-asks for the pong. `release` means that the keeper takes no more attempts, and exits after its last one.
-The end of the socket means that the runner is gone. Neither side can block the other.
+asks for the pong. `release` means that the keeper takes no more attempts, and exits after its last one. After `hold`
+the end of the socket means, for `s` seconds, that the next runner will call at `path`; it says `hello` first and is
+told what runs (see hold.py). Otherwise the end of the socket means that the runner is gone. Neither side can block the
+other. Both ignore keys, orders and events that they do not know, so that a runner and a keeper of different versions
+understand each other as long as their VERSION is the same.
 """
 
 import json
@@ -16,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+VERSION = 1  # changes only when an order or an event changes its meaning
 MAX_ORDER_BYTES = 64 << 20  # one order, the prompt of the tool included
 
 
@@ -23,12 +28,21 @@ class Control:
     """The keeper's end of the socket. A runner that does not read misses progress, never a start or an exit."""
 
     def __init__(self, fd: int) -> None:
+        self.connect(fd)
+
+    def connect(self, fd: int) -> None:
+        """Speak to the runner at this descriptor from now on."""
         self.fd = fd
         self.ended = False
         self._rest = bytearray()
         self._queued = bytearray()
         self.waiting = False  # for the runner to read
         os.set_blocking(fd, False)
+
+    def disconnect(self) -> None:
+        """Nobody is there. What is told meanwhile is lost; the endings are on disk."""
+        os.close(self.fd)
+        self.fd = -1
 
     def read(self) -> "list[dict[str, Any]]":
         """Call when the socket is readable. What is no order is ignored: a mistake of the runner must not kill a run."""

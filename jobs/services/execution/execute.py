@@ -26,11 +26,15 @@ def run_next() -> None:
 
 def _run(claimant: Claimant) -> None:
     with Runner(claimant) as runner:
+        if not drain.stopping():
+            runner.take_over()
         idle_since = time.monotonic()
         stock = stock_broker() or AGENT not in os.environ
         while runner.active or not drain.stopping():
             runner.turn(TURN_TIMEOUT_S)
             drain.busy = bool(runner.active)
+            if drain.holding() and runner.hold():
+                return
             if runner.active:
                 idle_since = time.monotonic()
             elif stock and time.monotonic() - idle_since > IDLE_S:

@@ -44,6 +44,16 @@ class LogCopy:
         self._position = Piece()
         self._stored_at = time.monotonic()
 
+    @classmethod
+    def resumed(cls, attempt: StepAttempt) -> "LogCopy":
+        """Where another process stopped."""
+        copy = cls(attempt)
+        last = LogChunk.objects.filter(attempt=attempt).order_by("seq").last()
+        if last is not None:
+            lines = last.first_line - 1 + last.line_count
+            copy._position = Piece((), last.offset + len(last.data), lines, last.seq + 1)
+        return copy
+
     @property
     def live(self) -> bool:
         """Somebody in this process listens."""

@@ -18,7 +18,7 @@ from jobs import db
 from jobs.models import StepAttempt
 from jobs.queue import drain
 from jobs.queue.notifier import Listener
-from jobs.services.execution import endings, leases, orders
+from jobs.services.execution import endings, handover, leases, orders
 from jobs.services.execution.active import Active
 from jobs.services.execution.claim import Claimant
 from jobs.services.execution.claim_batch import claim_batch
@@ -32,6 +32,7 @@ LOOK_INTERVAL_S = 1.0  # for cancelled jobs and watched logs, if no notification
 MIN_LOOK_INTERVAL_S = 0.1  # however many notifications come
 SHIP_INTERVAL_S = 0.25
 LIVE_INTERVAL_S = 0.05  # for a listener in this process
+HOLD_READY_S = 5.0  # for what is being prepared, started or settled when a planned restart begins
 AWAY_S = 1.0  # between two tries while the database is away
 
 
@@ -45,7 +46,7 @@ class Runner:
         self._listener = Listener()
         self._claim, self._look = Timer(settings.ENGINE_POLL_S), Timer(LOOK_INTERVAL_S)
         self._heartbeat, self._ship = Timer(settings.ENGINE_HEARTBEAT_S), Timer(SHIP_INTERVAL_S)
-        self._turn_at = 0.0
+        self._turn_at = self._hold_until = 0.0
 
     def __enter__(self) -> Self:
         adopt_orphans()
@@ -70,6 +71,18 @@ class Runner:
         """Run an attempt that has been claimed. Its job and workstream must be loaded."""
         active = self.active[attempt.pk] = Active.of(attempt, self._on_output)
         return active
+
+    def take_over(self) -> None:
+        """Go on with what the last runner of this node left to its keepers before a planned restart."""
+        handover.take_over(self.state, self.claimant)
+
+    def hold(self) -> bool:
+        """Before a planned restart: whether what runs has been left to its keepers. Call it after each turn until then."""
+        self._hold_until = self._hold_until or time.monotonic() + HOLD_READY_S
+        if not handover.can_hold(self.state) and time.monotonic() < self._hold_until:
+            return False
+        handover.hold(self.state)
+        return True
 
     def turn(self, timeout_s: float, *, claim: bool = True) -> None:
         """Wait for something to do, at most `timeout_s`, and do it. A database that is away costs turns, not jobs."""
@@ -114,6 +127,8 @@ class Runner:
             active.log.tell()
         if drain.hand_back_now():
             orders.hand_back(self.state)
+        elif drain.holding():
+            handover.hand_back_unstarted(self.state)
 
     def _take_endings(self) -> None:
         endings.read_keepers(self.state)

@@ -10,9 +10,11 @@ from functools import partial
 
 from django.conf import settings
 
+from adapters.process.adoption import is_held
 from adapters.process.sweep import alive, read_pids
 from jobs import db
 from jobs.models import Job, StepAttempt
+from jobs.queue.node_lock import directory
 from jobs.queue.wake import keep_awake
 from jobs.services.core.transitions import move
 from jobs.services.maintenance import nodes, retention
@@ -82,7 +84,10 @@ class NodeMonitor:
         waited = now - self._orphaned_at.setdefault(attempt.pk, now)
         if not pids:
             return waited >= self._shim_start_s
-        return waited > SHIM_EXIT_S or not alive(pids.get("shim_pid", 0), pids.get("shim_starttime", 0))
+        shim = int(pids.get("shim_pid", 0)), int(pids.get("shim_starttime", 0))
+        if is_held(directory(), shim) and waited <= settings.ENGINE_WATCHDOG_S:
+            return False  # a planned restart: the new runner is about to take it over
+        return waited > SHIM_EXIT_S or not alive(*shim)
 
     def _silent_s(self, attempt: StepAttempt) -> float:
         """Seconds since the heartbeat changed, as this process saw it: no host's wall clock is trusted."""

@@ -49,7 +49,7 @@ def test_an_attempt_runs_and_is_cancelled(
     finish(keeper, quick)
     assert quick.ending is not None
     assert (quick.ending.ended_by, quick.ending.exit_code, quick.ending.error) == (EndedBy.EXIT, 3, "")
-    assert log_of(quick.spec) == b"out\n"
+    assert log_of(quick) == b"out\n"
     slow = keeper.start(bench.spec(bench.tool(SIGN_IN + "deaf()\nos.fork()\nstay()")))
     pids = bench.pids(2)
     keeper.stop(slow)
@@ -68,7 +68,7 @@ def test_without_tags_what_hides_is_ended_with_the_only_attempt(bench: Bench, li
     assert run.ending is not None
     assert (run.ending.killed, run.ending.survivors) == (STUBBORN_COUNT, 0)
     assert gone(pids)
-    assert processes_of(run.spec.marker) == []
+    assert processes_of(run.marker) == []
 
 
 def test_without_tags_or_groups_pid_json_names_what_left_the_session(
@@ -79,10 +79,10 @@ def test_without_tags_or_groups_pid_json_names_what_left_the_session(
     pids = bench.pids(STUBBORN_COUNT)
     for _ in range(100):
         keeper.wait(0.1)
-        outside = [pid for pid, _ in facts_of(run.spec)["outside"]]
+        outside = [pid for pid, _ in facts_of(run)["outside"]]
         if len(outside) == 2 and set(outside) <= set(pids):
             break
-    assert facts_of(run.spec)["tag"] == 0
+    assert facts_of(run)["tag"] == 0
     assert len(outside) == 2
     keeper.stop(run)
     finish(keeper, run)

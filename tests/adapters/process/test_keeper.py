@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.process import EndedBy, Keeper, KeeperPool, Running, processes_of, read_ending
+from adapters.process import EndedBy, Keeper, KeeperPool, Running, kill_attempt, processes_of, read_ending
 from adapters.process.keeper import tree
 from adapters.process.keeper.limits import RLIMIT_LOCKS
 from adapters.process.spec import tag_for
@@ -86,7 +86,7 @@ def test_of_200_attempts_each_third_is_cancelled_and_the_others_are_not_touched(
     assert not any(run.ending for run in others)
     keeper.close()
     assert gone(list(pids.values()))
-    assert all(read_ending(run.spec.attempt_dir) for run in runs)
+    assert all(read_ending(run.attempt_dir) for run in runs)
 
 
 def test_many_outputs_at_once_are_byte_exact(bench: Bench, keeper: Keeper) -> None:
@@ -97,7 +97,7 @@ def test_many_outputs_at_once_are_byte_exact(bench: Bench, keeper: Keeper) -> No
     for run in runs:
         assert run.ending is not None
         assert (run.ending.exit_code, run.ending.log_bytes) == (0, len(blob))
-        assert log_of(run.spec) == blob
+        assert log_of(run) == blob
 
 
 def test_a_flood_does_not_hold_up_another_attempt(bench: Bench, keeper: Keeper) -> None:
@@ -285,6 +285,17 @@ def test_a_forked_child_does_not_keep_the_keeper_of_its_parent(bench: Bench) -> 
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def test_a_sweep_of_one_attempt_spares_the_keeper_of_the_others(bench: Bench, keeper: Keeper) -> None:
+    lost, other = bench.spec(["sleep", "60"]), bench.spec(["sleep", "60"])
+    runs = [keeper.start(lost), keeper.start(other)]
+    pids = started(keeper, 2)
+    swept = kill_attempt(lost.attempt_dir, lost.marker, spare_keeper=True)
+    assert swept.killed >= 1 and processes_of(lost.marker) == []
+    finish(keeper, runs[0])
+    assert runs[0].ending is not None and runs[0].ending.signal == signal.SIGKILL
+    assert runs[1].ending is None and not gone([pids[runs[1]]])
 
 
 def test_a_pool_spreads_attempts_by_key_and_number(bench: Bench) -> None:
