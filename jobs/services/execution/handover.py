@@ -107,10 +107,14 @@ def _take(state: RunnerState, claimant: Claimant, keeper: Keeper, attempts: Sequ
             active.stop(0.0, cause="lifeline")  # another process has closed it
             continue
         attempt.worker_pid, attempt.worker_started = claimant.pid, claimant.pid_started
+        ending = None if active.running else read_ending(attempt.directory)
+        if active.running is None and ending is None:
+            log.error("%s is not known to its keeper; it is lost when its lease ends", active.name)
+            continue
         active.begun = active.noted = True
         active.secrets, active.confirmed_at = _secrets(attempt), asked_at
         active.log = LogCopy.resumed(attempt)
-        active.ending = None if active.running else read_ending(attempt.directory)
+        active.ending = ending
         state.active[attempt.pk] = active
     state.pool.adopt(keeper, attempts[0].job.repo_key)
     for unknown in running.values():

@@ -81,7 +81,12 @@ class Runner:
         self._hold_until = self._hold_until or time.monotonic() + HOLD_READY_S
         if not handover.can_hold(self.state) and time.monotonic() < self._hold_until:
             return False
-        handover.hold(self.state)
+        try:
+            handover.hold(self.state)
+        except UNAVAILABLE as fault:  # nothing has been told to the keepers
+            log.warning("the database is unavailable: %s", fault)
+            db.connection().close()
+            return False
         return True
 
     def turn(self, timeout_s: float, *, claim: bool = True) -> None:
