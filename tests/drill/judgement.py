@@ -52,7 +52,7 @@ class Judgement:
             self.remarks.append(f"{job.job_id}: {hole}")
 
     def _words(self, job_id: str) -> Counter[str]:
-        path = self.submitter.home / "record" / f"{job_id}.txt"
+        path = self.submitter.repository / "record" / f"{job_id}.txt"
         return Counter(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else Counter()
 
     def _ran_after_success(self, job: Job) -> bool:

@@ -38,12 +38,13 @@ class Drill:
 
     def run(self) -> int:
         call_command("migrate", verbosity=0, interactive=False)
-        (self.home / "record").mkdir()
+        repository = self.home / "repository"  # a job may not work where Engine's own data lie
+        (repository / "record").mkdir(parents=True)
         user = User.objects.create_superuser("drill", "", None)
         _, token = tokens.create(user, "drill", ["read", "submit"], by="drill")
         with Services(self.home) as services:
             blows = Blows(services, self.chance, self.has_disk)
-            submitter = Submitter(services.url, token, self.home, self.short, self.long, self.chance)
+            submitter = Submitter(services.url, token, repository, self.short, self.long, self.chance)
             began = time.monotonic()
             submitter.start()
             try:

@@ -18,9 +18,9 @@ MAX_LIST = 60
 class Submitter(threading.Thread):
     """Half of the requests hold one document. Each has an Idempotency-Key, so that a second try changes nothing."""
 
-    def __init__(self, url: str, token: str, home: Path, short: int, long: int, chance: random.Random) -> None:
+    def __init__(self, url: str, token: str, repository: Path, short: int, long: int, chance: random.Random) -> None:
         super().__init__(daemon=True)
-        self.url, self.token, self.home, self.chance = url, token, home, chance
+        self.url, self.token, self.repository, self.chance = url, token, repository, chance
         self.accepted: list[str] = []
         self.planned_failures: set[str] = set()
         self.tries = 0
@@ -67,14 +67,14 @@ class Submitter(threading.Thread):
             self.planned_failures.add(name)
         pieces = self.chance.randint(0, 1) if kind == "short" else self.chance.randint(10, 40)
         brood = "yes" if self.chance.random() < 0.2 else "no"
-        arguments = [TOOL, name, str(self.home / "record"), str(pieces), str(code), brood]
+        arguments = [TOOL, name, str(self.repository / "record"), str(pieces), str(code), brood]
         return {
             "job_id": name,
             "run_id": "drill",
             "workstream_id": f"ws-{self.chance.randrange(5)}",
             "tool": "shell",
             "command": {"exe": "sh", "args": arguments},
-            "paths": {"repo_root": str(self.home)},
+            "paths": {"repo_root": str(self.repository)},
             "metadata": {
                 "access": "read",
                 "timeout_seconds": 120,

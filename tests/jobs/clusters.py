@@ -24,6 +24,8 @@ class Cluster:
 
     def __init__(self, home: Path, command: str = "cluster", root: Path = ROOT, **environment: str) -> None:
         self.home, self.command, self.root = home, command, root
+        self.repository = home / "repository"  # a job may not work where Engine's own data lie
+        self.repository.mkdir(exist_ok=True)
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "engine_site.settings",
@@ -61,7 +63,7 @@ class Cluster:
     def submit(self, args: list[str], **metadata: Any) -> str:
         body = make_document(
             command={"exe": sys.executable, "args": args},
-            paths={"repo_root": str(self.home)},
+            paths={"repo_root": str(self.repository)},
             metadata={"access": "read", "grace_seconds": 0.3, **metadata},
         )
         with db.using(self.store.alias):

@@ -44,7 +44,7 @@ def cluster(tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Clus
         made = Cluster(tmp_path, root=code, PYTHONPATH=str(code), ENGINE_WATCHDOG_S="100", ENGINE_LEASE_S="110")
         made.start()
         try:
-            made.wait(lambda: len(made.pool()) >= 4)
+            made.wait(lambda: len(made.pool()) >= 4, 60)
             yield made
         finally:
             made.stop()
