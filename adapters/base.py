@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -17,7 +18,9 @@ from adapters.errors import AdapterError, BadCommand
 from adapters.evidence import Evidence, masked
 from adapters.facts import Said, Told
 from adapters.interface import Adapter, Command, Context, Field, Job, JobResult
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
+from adapters.tools import flags
 from adapters.verdict import Reason, Verdict
 
 __all__ = [
@@ -47,6 +50,7 @@ class Draft:
     attempt_dir: Path
     tool_dir: Path
     job: Job
+    permissions: tuple[str, ...] = ()  # the flags for it
 
     def add(self, *arguments: str) -> None:
         """Put flags before the person's own, so that a later one of theirs wins where we did not see it."""
@@ -60,6 +64,9 @@ class ToolAdapter:
     executables: tuple[str, ...] = ()  # patterns of base names; none means any program
     capabilities: tuple[str, ...] = ()
     required_env: tuple[str, ...] = ()
+    model_env: tuple[str, ...] = ()  # patterns
+    keys: tuple[str, ...] = ()  # patterns of variables of which it needs one, if it is not logged in
+    logins: tuple[str, ...] = ()  # files below HOME that exist when it is logged in or configured
     default_idle_s: float | None = None
     expects_changes: bool = False
     fields: tuple[Field, ...] = ()
@@ -70,8 +77,17 @@ class ToolAdapter:
     needs: ClassVar[Profile] = (
         Profile()
     )  # what it reads and writes beyond a confined tool's working tree: logins, sessions
+    permissions: ClassVar[Mapping[Permissions, tuple[str, ...]]] = {}  # the flags that each means
+    own_permissions: ClassVar[tuple[str, ...]] = ()  # flags of a person's own, beside which none are added
 
     # What a tool's file fills in
+
+    def permission_flags(self, job: Job, permissions: Permissions) -> tuple[str, ...]:
+        """None where the job's own command says what the tool may do, or is to be left as it is."""
+        args = [str(word) for word in (job.get("command") or {}).get("args") or ()]
+        if is_raw(job) or flags.has(args, *self.own_permissions):
+            return ()
+        return self.permissions.get(Permissions.READ if facts.reads(job) else permissions, ())
 
     def check(self, draft: Draft) -> None:
         """Refuse what would do harm. Raises BadCommand."""
@@ -106,12 +122,30 @@ class ToolAdapter:
 
     # What stands
 
+    def set_up(self, env: Mapping[str, str]) -> str:
+        here = {name: text for name, text in os.environ.items() if environment.matches(name, environment.PASSED_ON)}
+        whole = {**here, **env}
+        if self.executables and not any(shutil.which(name, path=whole.get("PATH")) for name in self.executables):
+            return f"{self.name} is not set up: {self.executables[0]} is not installed on this host"
+        if not self.keys or any(environment.matches(name, self.keys) for name in whole):
+            return ""
+        home = Path(whole.get("HOME") or "/nonexistent")
+        if any((home / place).exists() for place in self.logins):
+            return ""
+        return f"{self.name} is not set up: no key is given ({self.keys[0]}), and it is not logged in on this host"
+
+    def examine(self, job: Job, ctx: Context) -> None:
+        environment.examine(job.get("env") or {}, (*self.allowed_env, *ctx.allowed_env))
+        executable.permit(
+            job["command"]["exe"], tool=self.name, known=self.executables, allowed=ctx.allowed_executables
+        )
+
     def prepare(self, job: Job, ctx: Context) -> Command:
         places = ctx.paths
         if places is None:
             places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
             paths.must_exist(places)
-        raw = bool((job.get("metadata") or {}).get("raw_command"))
+        raw = is_raw(job)
         command, job_env = job["command"], job.get("env") or {}
         env = environment.build(
             job_env,
@@ -140,6 +174,7 @@ class ToolAdapter:
             ctx.attempt_dir,
             ctx.tool_dir,
             job,
+            self.permission_flags(job, ctx.permissions),
         )
         self.check(draft)
         if not raw:
@@ -209,6 +244,7 @@ class ToolAdapter:
             "required_env": list(self.required_env),
             "default_idle_s": self.default_idle_s,
             "expects_changes": self.expects_changes,
+            "permissions": {name.value: list(added) for name, added in self.permissions.items()},
             "available": bool(found) or not self.executables,
             "path": found[0] if found else "",
         }
@@ -217,6 +253,11 @@ class ToolAdapter:
         """The first line of `--version`; empty if the tool is not there or does not say. Some need seconds for it."""
         path = self.get_tool_info()["path"]
         return executable.version_line(path, self.own_env, timeout_s) if path else ""
+
+
+def is_raw(job: Job) -> bool:
+    """Whether the command is to be started as it stands, with nothing added."""
+    return bool((job.get("metadata") or {}).get("raw_command"))
 
 
 def _taken_for_success(job: Job, ending: Ending) -> bool:

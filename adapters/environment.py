@@ -154,6 +154,13 @@ def secrets_of(job_env: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[
     return tuple(filter(None, found))
 
 
+def examine(job_env: Mapping[str, Any], allowed: Collection[str]) -> None:
+    """What a job may not set, whatever secrets there are. Raises DangerousName."""
+    for name, value in job_env.items():
+        stand_in = {str(value.get("secret")): ""} if isinstance(value, Mapping) else {}
+        resolved(name, value, stand_in, allowed)
+
+
 def resolved(name: str, value: Any, secrets: Mapping[str, str], allowed: Collection[str]) -> str:
     if not NAME.fullmatch(name):
         raise DangerousName(f"env.{name!r} is not a name for a variable; use letters, digits and _")

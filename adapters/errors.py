@@ -39,6 +39,10 @@ class DangerousName(AdapterError):
     """`env` sets a variable that makes programs load or run other code."""
 
 
+class NotSetUp(AdapterError):
+    """The tool is not installed on this host, has no key and is not logged in."""
+
+
 class OutsideRoots(AdapterError):
     """A path leads out of the directories that the job may use."""
 

@@ -24,8 +24,28 @@ def resolve(
 ) -> str:
     """The absolute path of the program, found on the PATH that the tool itself gets.
 
+    Raises BadCommand as `permit` does, and MissingExecutable.
+    """
+    permit(exe, tool=tool, known=known, allowed=allowed)
+    if "/" not in exe:
+        found = shutil.which(exe, path=env.get("PATH", os.defpath))
+        if found is None:
+            raise MissingExecutable(f"{exe} is not on this host's PATH; install it or set command.exe to its path")
+        return found if Path(found).is_absolute() else str(cwd / found)
+    place = cwd / exe
+    if not Path(exe).is_absolute() and not place.resolve().is_relative_to(repo_root):
+        raise BadCommand(f"command.exe {exe!r} leads out of the repository; use an absolute path")
+    if not place.is_file() or not os.access(place, os.X_OK):
+        words = "is not executable" if place.exists() else "does not exist"
+        raise MissingExecutable(f"command.exe {place} {words}; install it or set command.exe to its path")
+    return str(place)
+
+
+def permit(exe: str, *, tool: str, known: Collection[str], allowed: Collection[str] | None) -> None:
+    """Whether this server lets the tool run the program, wherever it may lie. Raises BadCommand.
+
     `known` holds patterns of base names; empty means any program. `allowed` (names or absolute paths) adds to it;
-    where nothing is known it is the whole list, and None allows everything. Raises BadCommand, MissingExecutable.
+    where nothing is known it is the whole list, and None allows everything.
     """
     listed = exe in (allowed or ())
     if known and not is_known(exe, known) and not listed:
@@ -33,22 +53,8 @@ def resolve(
             f"command.exe {exe!r} is not a program that the tool {tool!r} runs; use {_either(known)}, "
             "choose another tool, or let the administrator allow it"
         )
-    if "/" not in exe:
-        if not known and allowed is not None and not listed:
-            raise _not_allowed(exe, allowed)
-        found = shutil.which(exe, path=env.get("PATH", os.defpath))
-        if found is None:
-            raise MissingExecutable(f"{exe} is not on this host's PATH; install it or set command.exe to its path")
-        return found if Path(found).is_absolute() else str(cwd / found)
-    place = cwd / exe
     if not known and allowed is not None and not listed:
         raise _not_allowed(exe, allowed)
-    if not Path(exe).is_absolute() and not place.resolve().is_relative_to(repo_root):
-        raise BadCommand(f"command.exe {exe!r} leads out of the repository; use an absolute path")
-    if not place.is_file() or not os.access(place, os.X_OK):
-        words = "is not executable" if place.exists() else "does not exist"
-        raise MissingExecutable(f"command.exe {place} {words}; install it or set command.exe to its path")
-    return str(place)
 
 
 def is_known(exe: str, known: Collection[str]) -> bool:

@@ -12,6 +12,7 @@ from adapters import umask
 from adapters.confinement import Profile
 from adapters.evidence import TOOL_DIR, Evidence
 from adapters.paths import Paths
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.verdict import Verdict
 
@@ -54,6 +55,7 @@ class Context:
     allowed_env: tuple[str, ...] = ()
     paths: Paths | None = None  # the job's, if the caller has resolved and checked them already
     tree_is_shared: bool = False
+    permissions: Permissions = Permissions.EDIT  # of a job that may write; the server's or the project's
     umask: int = field(default_factory=umask.current)  # of the tool and of the job's log file
     temp_dir: Path | None = None  # the tool's TMPDIR, made at the start and removed at the end; None: in `attempt_dir`
     confinement: Profile | None = None  # None: the tool runs with the rights of the worker
@@ -125,6 +127,11 @@ class Adapter(AdapterInterface, Protocol):
     def required_env(self) -> tuple[str, ...]: ...
 
     @property
+    def model_env(self) -> tuple[str, ...]:
+        """Patterns of the variables by which it gets its key and the address of its model's server."""
+        ...
+
+    @property
     def default_idle_s(self) -> float | None:
         """How long the tool may be silent before it counts as stalled; None: forever."""
         ...
@@ -141,11 +148,23 @@ class Adapter(AdapterInterface, Protocol):
     @property
     def fields(self) -> tuple[Field, ...]: ...
 
+    def set_up(self, env: Mapping[str, str]) -> str:
+        """Why the tool cannot work on this host with these variables of a job; empty if nothing is known against it."""
+        ...
+
+    def examine(self, job: Job, ctx: Context) -> None:
+        """Refuse what no host would start; looks at no file. Raises AdapterError with a sentence."""
+        ...
+
     def prepare(self, job: Job, ctx: Context) -> Command:
         """The command to start. Raises AdapterError with a sentence; starts nothing."""
         ...
 
     def classify(self, job: Job, ending: Ending, evidence: Evidence) -> Verdict: ...
+
+    def permission_flags(self, job: Job, permissions: Permissions) -> tuple[str, ...]:
+        """What is added to the job's command so that the tool may, or may not, act without asking."""
+        ...
 
     def prompt_of(self, job: Job) -> str | None:
         """What the job's command asks its model to do; None if it asks nothing."""

@@ -43,6 +43,13 @@ def number(name: str, default: float, least: float = 0) -> float:
     return found
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use {', '.join(choices[:-1])} or {choices[-1]}.")
+    return value
+
+
 def names(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 

@@ -173,6 +173,8 @@ ENGINE_LEASE_S = env.number("ENGINE_LEASE_S", 28, 0.3)
 ENGINE_TIMEOUT_S = env.number("ENGINE_TIMEOUT_S", 3600)
 ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", 10)
 ENGINE_RUN_AS = env.text("ENGINE_RUN_AS")
+# What tools that ask before they act may do in jobs without a person to ask: own, edit or full.
+ENGINE_PERMISSIONS = env.choice("ENGINE_PERMISSIONS", "edit", ("own", "edit", "full"))
 # For the files that tools and jobs make. Engine's own lie in a directory that only its user may open.
 ENGINE_UMASK = env.mask("ENGINE_UMASK")
 # Tools see the system, their toolchain and their working tree alone. "auto": where the kernel can; "require": or not at all.

@@ -65,7 +65,7 @@ def invalid_value(path: Path, value: Any, allowed: str, suggestion: str = "") ->
 
 def is_private(path: Path) -> bool:
     """Values of the environment may be secrets: a message that is logged and displayed never repeats one."""
-    return path[:1] == ("env",)
+    return path[:1] == ("env",) or (path[2:3] == ("escalate_to",) and path[4:5] == ("env",))
 
 
 def alternatives(words: list[str]) -> str:

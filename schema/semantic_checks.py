@@ -27,8 +27,8 @@ def semantic_problems(document: Any, tools: Sequence[str] | None) -> Iterator[Pr
     env = _at(document, "env")
     if isinstance(env, dict) and (size := _env_bytes(env)) > ENV_BYTES:
         yield _too_many_bytes(("env",), size, ENV_BYTES, "move long values to files.")
-    for name in [name for name, value in env.items() if value == HIDDEN] if isinstance(env, dict) else ():
-        yield _hidden_value(("env", name))
+    for place, values in _environments(document):
+        yield from (_hidden_value((*place, name)) for name, value in values.items() if value == HIDDEN)
     if tools is not None:
         yield from (_unknown_tool(path, prefix, name, tools) for path, prefix, name in _tools_in(document, tools))
 
@@ -55,6 +55,18 @@ def _at(document: Any, *keys: str) -> Any:
     for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document
+
+
+def _environments(document: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The document's own, and those of the steps of its escalation."""
+    steps = _at(document, "metadata", "retry_policy", "escalate_to")
+    place: Path = ("metadata", "retry_policy", "escalate_to")
+    found: list[tuple[Path, Any]] = [(("env",), _at(document, "env"))]
+    found += [
+        ((*place, index, "env"), _at(step, "env"))
+        for index, step in enumerate(steps[:8] if isinstance(steps, list) else ())
+    ]
+    yield from ((path, env) for path, env in found if isinstance(env, dict))
 
 
 def _env_bytes(env: dict[str, Any]) -> int:
@@ -85,7 +97,8 @@ def _tools_in(document: Any, tools: Sequence[str]) -> Iterator[tuple[Path, str, 
         named.append((("metadata", "retry_policy"), _ESCALATE_TO, policy.removeprefix(_ESCALATE_TO)))
     chain = _at(policy, "escalate_to")
     for index, entry in enumerate(chain[:8] if isinstance(chain, list) else ()):
-        named.append((("metadata", "retry_policy", "escalate_to", index), "", entry))
+        place: Path = ("metadata", "retry_policy", "escalate_to", index)
+        named.append(((*place, "tool"), "", entry.get("tool")) if isinstance(entry, dict) else (place, "", entry))
     for path, prefix, name in named:
         if isinstance(name, str) and _TOOL.fullmatch(name) and name not in tools:
             yield path, prefix, name

@@ -45,10 +45,6 @@ class AgentAdapter(ToolAdapter):
             command["args"][at:at] = ["--model", model]
         return command
 
-    def may_write(self, job: Job) -> bool:
-        """A job whose `metadata.access` is "read" gets no leave to edit from us."""
-        return not facts.reads(job)
-
     def asks(self, job: Job) -> bool:
         """Whether the command gives the model a task; `login status` does not."""
         return self.prompt_of(job) is not None

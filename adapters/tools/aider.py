@@ -14,6 +14,7 @@ from adapters.confinement import Profile
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence
 from adapters.facts import Said, Told
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import aider_log, flags
 from adapters.tools.agent import LONG, MODEL, PROMPT, AgentAdapter
@@ -59,6 +60,10 @@ class AiderAdapter(AgentAdapter):
     streams: ClassVar[Literal["merged", "split"]] = "merged"  # it prints everything on stdout
     default_idle_s = 660.0  # it waits 600 s for one answer
     needs = Profile(write=("~/.aider", "~/.aider.conf.yml", "~/.aider.model.settings.yml"))
+    model_env = ("*_API_KEY", "*_API_BASE", "*_BASE_URL", "*_API_VERSION", "*_API_TYPE")
+    # `--chat-mode` is another name of `--edit-format`, so a person's own wins; `--dry-run` keeps files as they are then, too.
+    permissions = {Permissions.READ: ("--chat-mode", "ask", "--dry-run", "--no-auto-commits", "--no-dirty-commits")}
+    own_permissions = ("--dry-run",)
     own_env = {"COLUMNS": "1000", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1"}
     fields = (PROMPT, MODEL, Field("files", "Files", help="What it may edit, with blanks between; empty: it finds it."))
 
@@ -91,7 +96,7 @@ class AiderAdapter(AgentAdapter):
             path = draft.attempt_dir / "prompt.md"
             path.write_text(message, encoding="utf-8")
             draft.args[:] = ["--message-file", str(path), *_without(draft.args, MESSAGE)]
-        draft.add(*own)
+        draft.add(*own, *draft.permissions)
 
     def _is_said(self, draft: Draft, word: str) -> bool:
         """Whether the person said it themselves, or its opposite, as a flag or as a variable."""

@@ -11,6 +11,7 @@ from adapters.base import Draft, Job, JobResult
 from adapters.confinement import Profile
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import AgentAdapter
@@ -35,6 +36,16 @@ class ClaudeAdapter(AgentAdapter):
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
     }
+    keys = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_*", "AWS_*", "CLAUDE_CONFIG_DIR")
+    logins = (".claude/.credentials.json", ".claude.json", ".claude/settings.json")
+    model_env = ("ANTHROPIC_*", "CLAUDE_CODE_*")
+    permissions = {
+        # What is disallowed stays so, whatever the settings of the user that it runs as allow.
+        Permissions.READ: ("--permission-mode", "default", "--disallowedTools=Edit,MultiEdit,Write,NotebookEdit"),
+        Permissions.EDIT: ("--permission-mode", "acceptEdits"),
+        Permissions.FULL: ("--permission-mode", "bypassPermissions"),
+    }
+    own_permissions = ("--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
     valued = frozenset(
         {
             "--model",
@@ -66,10 +77,7 @@ class ClaudeAdapter(AgentAdapter):
     )
 
     def add_to(self, draft: Draft) -> None:
-        if self.may_write(draft.job) and not flags.has(
-            draft.args, "--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions"
-        ):
-            draft.add("--permission-mode", "acceptEdits")
+        draft.add(*draft.permissions)
         if not flags.has(draft.args, "--setting-sources"):
             # Else the repository's hooks and servers run, and its `env` may send our key elsewhere.
             draft.add("--setting-sources", "user")

@@ -12,6 +12,7 @@ from adapters.base import Draft, Job, JobResult
 from adapters.confinement import Profile
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import AgentAdapter
@@ -57,6 +58,16 @@ class CodexAdapter(AgentAdapter):
     executables = ("codex",)
     capabilities = ("edit", "shell", "usage", "resume")
     default_idle_s = 600.0  # it waits without end for a network that is away
+    keys = ("CODEX_*", "OPENAI_*")
+    logins = (".codex/auth.json", ".codex/config.toml")
+    model_env = ("CODEX_*", "OPENAI_*")
+    # Its own default is read-only: a write then leaves no trace at all, and the exit code is 0.
+    permissions = {
+        Permissions.READ: ("--sandbox", "read-only"),
+        Permissions.EDIT: ("--sandbox", "workspace-write"),
+        Permissions.FULL: ("--sandbox", "danger-full-access"),
+    }
+    own_permissions = ("-s", "--sandbox", "--full-auto", "--dangerously-bypass-approvals-and-sandbox", "--yolo")
     valued = frozenset(
         {
             "-m",
@@ -94,11 +105,7 @@ class CodexAdapter(AgentAdapter):
         own = [] if flags.has(draft.args, "--json", "--experimental-json") else ["--json"]
         if not flags.has(draft.args, "--skip-git-repo-check"):
             own.append("--skip-git-repo-check")
-        # Its default sandbox is read-only: a write then leaves no trace at all, and the exit code is 0.
-        if self.may_write(draft.job) and not flags.has(
-            draft.args, "-s", "--sandbox", "--full-auto", "--dangerously-bypass-approvals-and-sandbox", "--yolo"
-        ):
-            own += ["--sandbox", "workspace-write"]
+        own += draft.permissions
         at = next(index for index, word in enumerate(draft.args) if word in EXEC) + 1
         draft.args[at:at] = own
         self.long_prompt_to_stdin(draft, ["-"])

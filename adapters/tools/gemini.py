@@ -12,6 +12,7 @@ from adapters.confinement import Profile
 from adapters.errors import BadCommand
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import LONG, AgentAdapter
@@ -42,6 +43,16 @@ class GeminiAdapter(AgentAdapter):
     # Else it starts itself a second time; the copy is not ended with the first.
     needs = Profile(write=("~/.gemini",))
     own_env = {"GEMINI_CLI_NO_RELAUNCH": "true"}
+    keys = ("GEMINI_*", "GOOGLE_*")
+    logins = (".gemini/settings.json", ".gemini/oauth_creds.json", ".gemini/.env", ".env")
+    model_env = ("GEMINI_*", "GOOGLE_*")
+    # In its default mode a headless gemini is not offered any tool that edits, says so to nobody, and exits 0.
+    permissions = {
+        Permissions.READ: ("--approval-mode", "default"),
+        Permissions.EDIT: ("--approval-mode", "auto_edit"),
+        Permissions.FULL: ("--approval-mode", "yolo"),
+    }
+    own_permissions = ("--approval-mode", "-y", "--yolo")
     valued = frozenset(
         {
             "-m",
@@ -77,9 +88,7 @@ class GeminiAdapter(AgentAdapter):
         if not flags.has(draft.args, "--skip-trust"):
             # Trust by variable would let the repository's hooks and servers run; this lets only the work begin.
             draft.add("--skip-trust")
-        if self.may_write(draft.job) and not flags.has(draft.args, "--approval-mode", "-y", "--yolo"):
-            # In its default mode a headless gemini is not offered any tool that edits, says so to nobody, and exits 0.
-            draft.add("--approval-mode", "auto_edit")
+        draft.add(*draft.permissions)
         if "GEMINI_API_KEY" in draft.env:
             # It fills what is not set from the repository's .env, which could send the key elsewhere; empty is set.
             draft.env.setdefault("GOOGLE_GEMINI_BASE_URL", "")

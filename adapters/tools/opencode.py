@@ -11,6 +11,7 @@ from adapters.base import Draft, Job, JobResult
 from adapters.confinement import Profile
 from adapters.evidence import Evidence, mapping
 from adapters.facts import Said, Told
+from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.tools.agent import AgentAdapter
@@ -60,6 +61,10 @@ class OpencodeAdapter(AgentAdapter):
         # Else the repository's opencode.json starts programs, and may send our key elsewhere.
         "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
     }
+    model_env = ("*_API_KEY", "*_AUTH_TOKEN", "*_BASE_URL")
+    # Without a word it edits and runs what it likes; its agent "plan" may not edit.
+    permissions = {Permissions.READ: ("--agent", "plan")}
+    own_permissions = ("--agent", "--auto", "--attach", "--command")
     valued = frozenset(
         {
             "-m",
@@ -92,6 +97,8 @@ class OpencodeAdapter(AgentAdapter):
         if not flags.has(draft.args, "--format"):
             at = draft.args.index("run") + 1
             draft.args[at:at] = ["--format", "json"]
+        at = draft.args.index("run") + 1
+        draft.args[at:at] = draft.permissions
         self.long_prompt_to_stdin(draft)
 
     def prompt_at(self, args: Sequence[str]) -> int | None:

@@ -10,6 +10,7 @@ import django
 import typer
 from django.conf import settings
 
+from adapters import adapters
 from engine_site.cli import output
 from engine_site.cli.app import app
 from engine_site.cli.backend import backend
@@ -85,6 +86,8 @@ def check(
             output.err.print(f"{name}: " + ("[green]good[/]" if report["ok"] else "[red]not a job[/]"))
             output.problems(report["problems"])
             output.problems(report["warnings"], "yellow")
+            for added in report["adds"]:
+                output.err.print(added["sentence"] + (f" {added['trouble']}." if added["trouble"] else ""))
     raise typer.Exit(0 if all(report["ok"] for report in reports.values()) else InvalidDocument.exit_code)
 
 
@@ -111,6 +114,7 @@ def doctor(as_json: Json = False) -> None:
         if not os.environ.get("ENGINE_URL"):
             found["workers"] = list(Node.objects.alive().values_list("name", flat=True))
             found["workers_known"] = Node.objects.count()
+            found["tools_not_set_up"] = [said for tool in adapters().values() if (said := tool.set_up({}))]
             well = bool(found["workers"])
     except (Refused, EngineError) as refusal:
         found["problem"], well = str(refusal), False

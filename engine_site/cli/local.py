@@ -70,7 +70,7 @@ class Local(LocalRecords, LocalControls):
     def check(self, text: bytes, base: Path) -> dict[str, Any]:
         document, problems = schema.parse(text)
         if problems:
-            return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": []}
+            return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": [], "adds": []}
         return submitting.check(document, source=text.decode("utf-8", "replace"), base=base).as_dict()
 
     def _find(self, job_id: str) -> Job:

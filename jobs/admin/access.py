@@ -55,7 +55,7 @@ class ApiTokenAdmin(Kept):
 
 @admin.register(Project)
 class ProjectAdmin(ForAdministrators):
-    list_display = ("name", "root", "who")
+    list_display = ("name", "root", "who", "permissions")
     search_fields = ("name", "root")
     list_filter = ("viewers", "submitters")
     filter_horizontal = ("viewers", "submitters")

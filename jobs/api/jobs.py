@@ -14,7 +14,7 @@ from jobs.access import Actor
 from jobs.api.auth import READ, SUBMIT, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
 from jobs.api.responses import Key, Moment, ProblemItem, Text, Wait, answers, some_of
-from jobs.api.schemas import JobDetail, JobOut
+from jobs.api.schemas import AddedOut, JobDetail, JobOut
 from jobs.api.shaping import shaped
 from jobs.errors import InvalidDocument
 from jobs.models import Job
@@ -67,6 +67,7 @@ class CheckOut(Schema):
     ok: bool
     problems: list[ProblemItem]
     warnings: list[ProblemItem]
+    adds: list[AddedOut] = Field(description="for the document's tool and those that it may be escalated to")
 
 
 def document_body() -> dict[str, Any]:
@@ -145,13 +146,14 @@ def check_job(request: HttpRequest) -> Any:
     """Say everything that is wrong with a document, and what is only unusual; nothing is written."""
     document, problems = schema.parse(request.body)
     if problems:
-        return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": []}
+        return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": [], "adds": []}
     if isinstance(document, list):
         reports = [submit.check(item) for item in document[:MAX_DOCUMENTS]]
         return {
             "ok": all(report.ok for report in reports),
             "problems": [item.as_dict() for report in reports for item in report.problems],
             "warnings": [item.as_dict() for report in reports for item in report.warnings],
+            "adds": [added.as_dict() for report in reports for added in report.adds],
         }
     return submit.check(document, source=request.body.decode("utf-8", "replace")).as_dict()
 

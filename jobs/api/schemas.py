@@ -13,6 +13,7 @@ from jobs.services.reading import one_job
 from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.viewer import Viewer
 from jobs.services.reading.wait_reasons import WaitReason, for_jobs
+from jobs.services.submission import tool_permissions
 from jobs.states import WaitType
 
 
@@ -80,6 +81,7 @@ class AttemptOut(Schema):
     signal: int | None
     command: list[str]
     usage: dict[str, Any]
+    told: str = Field(description="the prompt that it was given in place of the document's, when it took over")
     node: str
     survivors: int | None = Field(description="processes that outlived the end; 0 is proof that none did")
     log_bytes: int
@@ -110,8 +112,22 @@ class AttemptOut(Schema):
         return str(attempt.verdict.get("rule", ""))
 
     @staticmethod
+    def resolve_told(attempt: StepAttempt) -> str:
+        return one_job.told(attempt.handoff)
+
+    @staticmethod
     def resolve_error(attempt: StepAttempt) -> str | None:
         return attempt.error.signature if attempt.error else None
+
+
+class AddedOut(Schema):
+    """What Engine adds to the command of a tool so that it may, or may not, act without asking."""
+
+    tool: str
+    permissions: str = Field(examples=["edit"], description="read, own, edit or full")
+    arguments: list[str]
+    sentence: str
+    trouble: str = Field(description="why the tool cannot work on the host that answers; empty if nothing is known")
 
 
 class WaitingOut(Schema):
@@ -128,6 +144,7 @@ class JobDetail(JobOut):
     paths: dict[str, str | None]
     depends_on: list[str]
     waiting: WaitingOut | None
+    adds: list[AddedOut]
     attempts: list[AttemptOut]
 
     @staticmethod
@@ -141,6 +158,10 @@ class JobDetail(JobOut):
     @staticmethod
     def resolve_waiting(job: Job, context: Any) -> WaitReason | None:
         return for_jobs([job], titles_for=viewer_of(context)).get(job.pk)
+
+    @staticmethod
+    def resolve_adds(job: Job) -> list[tool_permissions.Added]:
+        return list(tool_permissions.added_to(job.document(), tool_permissions.of_job(job)))
 
     @staticmethod
     def resolve_attempts(job: Job) -> list[StepAttempt]:

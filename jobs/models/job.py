@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from adapters import escalation
 from jobs.models.durations import elapsed_s
 from jobs.states import ALIVE, FINAL, SETTLED, JobStatus, Priority
 
@@ -59,6 +60,9 @@ class Job(models.Model):
         max_length=500, blank=True, help_text="working tree; one writing job may hold it at a time"
     )
     exclusive = models.BooleanField(default=True)
+    permissions = models.CharField(
+        max_length=8, blank=True, help_text="what its tools may do without asking, by its project; empty: by the server"
+    )
     concurrency_key = models.CharField(max_length=120, blank=True)
     concurrency_limit = models.PositiveIntegerField(default=1)
     not_before = models.DateTimeField(null=True, blank=True)
@@ -167,8 +171,11 @@ class Job(models.Model):
         return value if isinstance(value, dict) else {}
 
     def document(self) -> dict[str, Any]:
-        """The document that the next attempt runs: the spec with the current tool and its command."""
+        """The document that the next attempt runs: the spec with the current tool, its command and its environment."""
         spec = {**self.spec, "tool": self.tool}
+        if self.escalation_level:
+            step = escalation.step_at(self.spec, self.escalation_level, self.tool)
+            spec["env"] = escalation.env_for(self.spec, self.tool, step)
         if self.next_command:
             spec["command"] = self.next_command
         return spec

@@ -136,7 +136,8 @@ def test_what_the_person_asked_for_is_not_overruled(bench: Bench) -> None:
 def test_a_job_that_only_reads_gets_no_leave_to_edit(bench: Bench) -> None:
     bench.stand_in("claude")
     bench.run(bench.job("claude", "-p", "x", access="read"))
-    assert "--permission-mode" not in bench.argv()
+    assert "acceptEdits" not in bench.argv()
+    assert "--disallowedTools=Edit,MultiEdit,Write,NotebookEdit" in bench.argv()
 
 
 def test_a_prompt_on_stdin_stays_there(bench: Bench) -> None:

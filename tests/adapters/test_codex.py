@@ -126,7 +126,7 @@ def test_it_runs_as_exec_with_json_and_leave_to_write(args: list[str], expected:
 def test_a_job_that_only_reads_stays_in_the_read_only_sandbox(bench: Bench) -> None:
     bench.stand_in("codex")
     command = get("codex").prepare(bench.job("codex", "x", access="read"), bench.context())
-    assert "--sandbox" not in command.argv
+    assert command.argv[command.argv.index("--sandbox") + 1] == "read-only"
 
 
 @pytest.mark.parametrize(

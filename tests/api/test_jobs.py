@@ -105,7 +105,7 @@ def test_an_unknown_job_is_a_404(api: Api) -> None:
 
 
 def test_check_writes_nothing_and_says_everything(api: Api) -> None:
-    assert api.post("/jobs/check", make_document()).json() == {"ok": True, "problems": [], "warnings": []}
+    assert api.post("/jobs/check", make_document()).json() == {"ok": True, "problems": [], "warnings": [], "adds": []}
     said = api.post("/jobs/check", {"tool": "shell", "comand": {}}).json()
     assert not said["ok"]
     assert {"/job_id", "/comand"} <= {problem["pointer"] for problem in said["problems"]}

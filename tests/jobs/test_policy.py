@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.escalation import Step
 from adapters.verdict import Reason, Verdict
 from jobs.services.outcome.retry_policy import (
     INFRA_TRIES,
@@ -35,7 +36,7 @@ rules = st.builds(
 policies = st.builds(
     Policy,
     st.tuples(rules) | st.tuples(rules, rules),
-    st.sampled_from([(), ("codex",), ("codex", "claude")]),
+    st.sampled_from([(), (Step("codex"),), (Step("codex"), Step("claude"))]),
     st.booleans(),
 )
 failures = st.sampled_from([reason for reason in Reason if reason is not Reason.OK and reason is not Reason.CANCELLED])
@@ -67,7 +68,7 @@ def play(policy: Policy, reasons: list[Reason], exit_code: int | None = 1) -> li
 def test_every_budget_is_finite_and_each_rung_is_climbed_once(policy: Policy, reasons: list[Reason]) -> None:
     decisions = play(policy, reasons)
     climbed = [decision.tool for decision in decisions if decision.action == "escalate"]
-    assert climbed == list(policy.ladder[: len(climbed)])
+    assert climbed == [step.tool for step in policy.ladder[: len(climbed)]]
     assert decisions[-1].action in ("fail", "timeout", "quarantine")
 
 

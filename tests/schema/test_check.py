@@ -356,3 +356,29 @@ def test_a_document_that_holds_itself_is_refused_as_too_deep():
 def test_a_document_of_a_program_has_the_same_size_limit():
     (problem,) = check(job(command__stdin="x" * 1_048_577)).problems
     assert "larger than 1 MB" in problem.message
+
+
+def test_a_step_of_an_escalation_may_bring_its_model_arguments_and_environment():
+    step = {"tool": "claude", "model": "opus", "args": ["-x"], "env": {"A_KEY": {"secret": "B"}, "C": "d"}}
+    assert check(job(metadata__retry_policy={"escalate_to": ["codex", step]}), tools=["aider", "codex", "claude"]).ok
+
+
+@pytest.mark.parametrize(
+    ("step", "pointer"),
+    [
+        ({"model": "opus"}, "/tool"),
+        ({"tool": "claud"}, "/tool"),
+        ({"tool": "claude", "modell": "x"}, "/modell"),
+        ({"tool": "claude", "env": {"A": "(hidden)"}}, "/env/A"),
+        ({"tool": "claude", "args": "-x"}, "/args"),
+    ],
+)
+def test_a_step_of_an_escalation_is_checked_in_place(step, pointer):
+    report = check(job(metadata__retry_policy={"escalate_to": ["codex", step]}), tools=["aider", "codex", "claude"])
+    assert [problem.pointer for problem in report.problems] == [f"/metadata/retry_policy/escalate_to/1{pointer}"]
+
+
+def test_the_value_of_a_step_is_not_repeated_in_a_message():
+    step = {"tool": "claude", "env": {"A_KEY": 123456789}}
+    report = check(job(metadata__retry_policy={"escalate_to": [step]}), tools=["claude", "aider"])
+    assert report.problems and "123456789" not in str(report.as_dict())

@@ -21,8 +21,10 @@ from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import in_words
 from jobs.services.operations.action_rules import ActionRules
 from jobs.services.reading.logs import open_log
+from jobs.services.reading.one_job import told
 from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.wait_reasons import for_jobs
+from jobs.services.submission import tool_permissions
 from jobs.states import ALIVE, AttemptStatus, JobStatus, Verb
 
 TAIL_LINES = 12
@@ -39,7 +41,7 @@ def find_job(request: PageRequest, job_id: str) -> Job:
 
 
 def attempts_of(job: Job) -> list[StepAttempt]:
-    return list(job.attempts.select_related("error").defer("handoff").order_by("number"))
+    return list(job.attempts.select_related("error").order_by("number"))
 
 
 def pick_attempt(request: PageRequest, attempts: Sequence[StepAttempt]) -> StepAttempt | None:
@@ -106,6 +108,8 @@ def summary_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt]) 
         "command": _command(job, latest),
         "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
         "env": _environment(job),
+        "permissions": tool_permissions.added_to(job.document(), tool_permissions.of_job(job)),
+        "latest_told": told(latest.handoff) if latest else "",
     }
 
 

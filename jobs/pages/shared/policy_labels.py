@@ -1,4 +1,4 @@
-"""A retry policy in one line: `2 × aider, then codex, then claude`."""
+"""A retry policy in one line: `2 × aider, then 2 × codex`: the rules hold for each tool of the ladder."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ def in_words(tool: str, value: Any) -> str:
     if value is None:
         return "no retry"
     policy = Policy.parse(value)
-    words = [f"{policy.tries} × {tool}" if policy.tries > 1 else tool, *policy.ladder]
+    tools = [tool, *(step.tool for step in policy.ladder)]
+    words = [f"{policy.tries} × {name}" if policy.tries > 1 else name for name in tools]
     if policy.tries == 1 and not policy.ladder:
         return "no retry"
     return ", then ".join(words)

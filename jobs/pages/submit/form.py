@@ -76,7 +76,7 @@ def _posted(request: PageRequest) -> HttpResponse:
 def dry_run(request: PageRequest, draft: form_data.Draft) -> dict[str, Any]:
     """Everything that would be wrong, and what would happen; nothing is written."""
     document = draft.document or {}
-    report = submit.check(document) if not draft.errors else schema.Report([], [])
+    report = submit.check(document) if not draft.errors else submit.Checked([], [])
     problems = list(report.problems)
     for problem in problems:
         name = _field_of(problem.pointer)
@@ -94,6 +94,7 @@ def dry_run(request: PageRequest, draft: form_data.Draft) -> dict[str, Any]:
         "errors": draft.errors,
         "problems": problems,
         "warnings": report.warnings,
+        "adds": report.adds,
         "queued": status.queued if status else 0,
         "availability": status.availability if status else None,
         "waits": waits.sentence if waits else "",

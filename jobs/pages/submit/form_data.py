@@ -156,7 +156,7 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
     adapter = adapter_named(spec.get("tool", ""))
     prompt = adapter.prompt_of(spec)
     policy = Policy.parse(metadata.get("retry_policy"))
-    env = spec.get("env") or {}
+    ladder, env = [step.tool for step in policy.ladder], spec.get("env") or {}
     return {
         "tool": adapter.name,
         "title": metadata.get("title", ""),
@@ -165,8 +165,8 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
         "scope": "\n".join(metadata.get("files_scope") or []),
         "timeout": str(metadata.get("timeout_seconds") or ""),
         "tries": str(policy.tries),
-        "esc1": [*policy.ladder, ""][0],
-        "esc2": [*policy.ladder, "", ""][1],
+        "esc1": [*ladder, ""][0],
+        "esc2": [*ladder, "", ""][1],
         "review": "1" if metadata.get("review") else "",
         "run_id": spec.get("run_id", ""),
         "ws_id": spec.get("workstream_id", ""),

@@ -105,7 +105,7 @@ def granted(job: Job) -> dict[str, str]:
     """The values that this job names and may use. What is not granted looks to the job like what does not exist."""
     wanted = {
         value["secret"]
-        for value in (job.spec.get("env") or {}).values()
+        for value in (job.document().get("env") or {}).values()
         if isinstance(value, dict) and "secret" in value
     }
     if not wanted:

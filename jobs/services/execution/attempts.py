@@ -19,7 +19,7 @@ from jobs.models import StepAttempt
 from jobs.services.accounts import node_secrets
 from jobs.services.core import events
 from jobs.services.execution import confinement
-from jobs.services.submission import job_paths
+from jobs.services.submission import job_paths, start_checks, tool_permissions
 
 log = logging.getLogger("engine.attempts")
 
@@ -148,12 +148,11 @@ def reject(attempt: StepAttempt, refusal: AdapterError) -> Outcome:
 
 
 def _context(attempt: StepAttempt, secrets: dict[str, str]) -> Context:
-    allowed = tuple(settings.ENGINE_EXECUTABLES)
-    any_program = attempt.step_name == "shell" and "*" in allowed  # an operator allowed everything
     return Context(
         attempt_dir=attempt.directory,
         marker=attempt.marker,
-        allowed_executables=None if any_program else allowed,
+        allowed_executables=start_checks.allowed_executables(attempt.step_name),
+        permissions=tool_permissions.of_job(attempt.job),
         allowed_roots=job_paths.roots(),
         secrets=secrets,
         escalation_level=attempt.escalation_level,

@@ -4,6 +4,7 @@ from typing import Any
 
 from adapters import registry
 from adapters.errors import AdapterError, UnknownTool
+from adapters.escalation import Step, step_at
 from jobs.errors import InvalidDocument, NotFound
 from jobs.models import Job
 from jobs.services.outcome.handoff import build_handoff, last_verdict, prompt_of
@@ -28,7 +29,8 @@ def escalation(job: Job, tool: str, command: Command | None = None) -> tuple[Com
     try:
         if last is None:
             return adapter.command_for_prompt(prompt_of(job, job.tool), job.document()), {}
-        handoff = build_handoff(job, last, last_verdict(last), tool)
+        step = step_at(job.spec, job.escalation_level + 1, tool) or Step(tool)
+        handoff = build_handoff(job, last, last_verdict(last), step)
     except AdapterError as refusal:  # a tool without a model cannot take over
         raise InvalidDocument(f"Job {job.job_id} cannot be handed over: {refusal}.") from None
     return handoff.pop("command"), handoff

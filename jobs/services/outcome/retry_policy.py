@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, assert_never
 
+from adapters.escalation import Step, steps_of
 from adapters.verdict import Reason, Verdict
 
 # The work failed in a way that another try, or another tool, may fix.
@@ -91,7 +92,7 @@ def fibonacci(n: int) -> float:
 @dataclass(frozen=True)
 class Policy:
     rules: tuple[Rule, ...] = ()
-    ladder: tuple[str, ...] = ()
+    ladder: tuple[Step, ...] = ()
     parks: bool = True  # wait for a reset time that the tool told
     quarantines: bool = True  # the same error again and again needs a person
 
@@ -101,12 +102,12 @@ class Policy:
         if value is None:
             return cls()
         if isinstance(value, dict):
-            return cls(tuple(_rule(rule) for rule in value.get("rules", [])), tuple(value.get("escalate_to", [])))
+            return cls(tuple(_rule(rule) for rule in value.get("rules", [])), steps_of(value))
         if value == "none":
             return cls(parks=False)
         if value == "retry_same":
             return cls((Rule(times=2, backoff=Backoff.EXPONENTIAL),), quarantines=False)  # it promises to end as failed
-        return cls((Rule(times=1),), (str(value).removeprefix("escalate_to_"),))
+        return cls((Rule(times=1),), steps_of(value))
 
     @property
     def tries(self) -> int:
@@ -164,6 +165,7 @@ class Decision:
     action: FollowUp
     delay_s: float = 0.0
     tool: str = ""
+    level: int = 0  # of an escalation: the step that is reached
     sentence: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -206,8 +208,9 @@ def decide(
     ):
         return Decision(
             FollowUp.ESCALATE,
-            tool=policy.ladder[escalation_level],
-            sentence=f"Escalated to {policy.ladder[escalation_level]}.",
+            tool=policy.ladder[escalation_level].tool,
+            level=escalation_level + 1,
+            sentence=f"Escalated to {policy.ladder[escalation_level].tool}.",
         )
     tried = [past for past in history if past.reason not in OURS and not past.parked]
     if policy.quarantines and len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:

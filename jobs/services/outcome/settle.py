@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, assert_never
 
+from adapters.escalation import steps_of
 from adapters.process import Ending
 from adapters.verdict import Reason, Verdict
 from jobs import db
@@ -17,7 +18,7 @@ from jobs.services.core.transitions import move
 from jobs.services.outcome import error_groups
 from jobs.services.outcome.attempt_record import closing_event, closing_fields
 from jobs.services.outcome.circuit_breaker import note_outcome
-from jobs.services.outcome.handoff import build_handoff
+from jobs.services.outcome.handoff import build_handoff, require_set_up
 from jobs.services.outcome.retry_policy import Decision, FollowUp, Past, Policy, decide
 from jobs.states import ALIVE, AttemptStatus, JobStatus
 
@@ -109,15 +110,23 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
 
 
 def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision) -> tuple[Decision, dict[str, Any]]:
-    """The context for the next tool. One that cannot take over is left out: the job goes on as if it ended the ladder."""
+    """The context for the next tool that can take over; where none can, the job goes on as if its policy named none."""
     if decision.action is not FollowUp.ESCALATE:
         return decision, {}
-    try:
-        return decision, storable(build_handoff(job, attempt, verdict, decision.tool))
-    except Exception as refusal:
-        log.warning("job %s cannot be handed over to %s: %r", job.job_id, decision.tool, refusal)
-        sentence = f"{verdict.summary}; it could not be handed over to {decision.tool}: {refusal}"
-        return replace(_decide(job, attempt, verdict, alone=True), sentence=sentence), {}
+    refusals = []
+    steps = steps_of(job.metadata.get("retry_policy"))
+    for level, step in enumerate(steps[job.escalation_level :], job.escalation_level + 1):
+        try:
+            require_set_up(job, step)
+            handoff = storable(build_handoff(job, attempt, verdict, step))
+        except Exception as refusal:
+            log.warning("job %s cannot be handed over to %s: %r", job.job_id, step.tool, refusal)
+            refusals.append(f"it could not be handed over to {step.tool}: {str(refusal).rstrip('.')}")
+        else:
+            sentence = "; ".join([f"Escalated to {step.tool}", *refusals])
+            return replace(decision, tool=step.tool, level=level, sentence=f"{sentence}."), handoff
+    alone = _decide(job, attempt, verdict, alone=True)
+    return replace(alone, sentence="; ".join([verdict.summary, *refusals])), {}
 
 
 def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision, handoff: dict[str, Any]) -> None:
@@ -148,7 +157,7 @@ def _follow(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decision
                 {**payload, "tool": decision.tool, "from": attempt.step_name},
                 said,
                 tool=decision.tool,
-                escalation_level=job.escalation_level + 1,
+                escalation_level=decision.level,
                 next_command=handoff.pop("command"),
                 handoff=handoff,
             )

@@ -1,5 +1,8 @@
 """One job, and what belongs to it, as every interface shows it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from jobs import db
 from jobs.models import ErrorGroup, Job, StepAttempt, Workstream
 from jobs.services.core.statement import Statement, partial
@@ -22,6 +25,11 @@ def attempts(job: Job) -> list[StepAttempt]:
             attempt.error = partial(ErrorGroup, id=attempt.error_id, signature=signature)
         found.append(attempt)
     return found
+
+
+def told(handoff: Mapping[str, Any]) -> str:
+    """The prompt that an attempt was given instead of the document's own; empty where it had that one."""
+    return str(handoff.get("told") or "")
 
 
 def depends_on(job: Job) -> list[str]:

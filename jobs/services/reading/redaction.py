@@ -62,7 +62,17 @@ def _is_public(name: str, public: Collection[str]) -> bool:
 
 def without_values(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document as the start of another one: of its environment only the names of stored secrets stay."""
-    env = document.get("env")
+    started: dict[str, Any] = _only_secrets(document)
+    return started
+
+
+def _only_secrets(part: Any) -> Any:
+    """An `env` anywhere in it keeps the names of stored secrets, and goes if none is left."""
+    if isinstance(part, list):
+        return [_only_secrets(item) for item in part]
+    if not isinstance(part, Mapping):
+        return part
+    kept = {key: _only_secrets(value) for key, value in part.items() if key != "env"}
+    env = part.get("env")
     secrets = {name: value for name, value in env.items() if isinstance(value, dict)} if isinstance(env, dict) else {}
-    rest = {key: value for key, value in document.items() if key != "env"}
-    return {**rest, "env": secrets} if secrets else rest
+    return {**kept, "env": secrets} if secrets else kept

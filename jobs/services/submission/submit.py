@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 
@@ -17,10 +16,11 @@ from jobs.errors import DuplicateJob, InvalidDocument, LockedWorkstream
 from jobs.models import Job, Run, Workstream
 from jobs.queue.wake import wake
 from jobs.services.core import events
-from jobs.services.submission import job_paths
+from jobs.services.submission import job_paths, start_checks, tool_permissions
 from jobs.services.submission.claim_order import claim_order
 from jobs.services.submission.dependencies import link
 from jobs.services.submission.submit_batch import submit_batch, submitted_event
+from jobs.services.submission.tool_permissions import Added
 from jobs.states import JobStatus, Priority
 
 
@@ -36,9 +36,23 @@ ENGINE = Submitter()
 RESERVED = frozenset({"new", "bulk", "check", "rows"})  # words that stand where a job id stands in an address
 
 
-def check(document: Any, *, source: str | None = None, base: Path | None = None) -> schema.Report:
+@dataclass(frozen=True, slots=True)
+class Checked(schema.Report):
+    """A report, with what Engine would add to the commands of a document that is good."""
+
+    adds: tuple[Added, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**schema.Report.as_dict(self), "adds": [added.as_dict() for added in self.adds]}
+
+
+def check(document: Any, *, source: str | None = None, base: Path | None = None) -> Checked:
     """Everything that is wrong with the document, and warnings; nothing is written. This is the dry run."""
-    return _examined(document, source, base)[0]
+    report, places = _examined(document, source, base)
+    adds: tuple[Added, ...] = ()
+    if report.ok and places is not None:
+        adds = tool_permissions.added_to(document, tool_permissions.of_repository(str(places.repo_root)))
+    return Checked(report.problems, report.warnings, adds)
 
 
 def _examined(document: Any, source: str | None, base: Path | None) -> tuple[schema.Report, Paths | None]:
@@ -57,16 +71,7 @@ def _examined(document: Any, source: str | None, base: Path | None) -> tuple[sch
                 f"Use {document['job_id']}-1, for example.",
             )
         )
-    if document["tool"] == "shell" and not settings.ENGINE_ALLOW_SHELL:
-        problems.append(
-            schema.Problem(
-                "/tool",
-                "The shell tool is switched off on this server.",
-                "shell",
-                "any other tool",
-                "Ask an operator to set ENGINE_ALLOW_SHELL=1.",
-            )
-        )
+    problems += start_checks.refusals(document)
     places, outside = job_paths.located(document, base)
     return schema.Report(problems + outside, report.warnings), places
 
@@ -103,8 +108,10 @@ def submit_all(
         for index, document in enumerate(documents)
     ]
 
+    rules = tool_permissions.rules()
+
     def drafts() -> list[Job]:
-        return [_draft(document, found, by, queue) for document, found in zip(documents, places, strict=True)]
+        return [_draft(document, found, by, queue, rules) for document, found in zip(documents, places, strict=True)]
 
     jobs = submit_batch(drafts())
     return submit_each(drafts()) if jobs is None else jobs
@@ -133,7 +140,9 @@ def _places_of(document: Any, index: int, count: int, source: str | None, base: 
     return places
 
 
-def _draft(document: dict[str, Any], places: Paths, by: Submitter, queue: str | None) -> Job:
+def _draft(
+    document: dict[str, Any], places: Paths, by: Submitter, queue: str | None, rules: tool_permissions.Rules
+) -> Job:
     """The job of a document, not written yet and without its workstream."""
     metadata = document.get("metadata") or {}
     at = db.now()
@@ -152,6 +161,7 @@ def _draft(document: dict[str, Any], places: Paths, by: Submitter, queue: str | 
         repo_key=str(places.repo_root),
         tree_key=job_paths.tree_of(places),
         exclusive=metadata.get("access", "write") == "write",
+        permissions=tool_permissions.in_project(str(places.repo_root), rules),
         concurrency_key=metadata.get("concurrency_key", ""),
         concurrency_limit=metadata.get("concurrency_limit", 1),
         submitter=by.user,
