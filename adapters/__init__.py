@@ -10,6 +10,7 @@ from adapters.registry import TOOL_RUNNERS, adapters, get
 from adapters.tools.aider import AiderAdapter, run_aider_job
 from adapters.tools.claude import ClaudeAdapter, run_claude_job
 from adapters.tools.codex import CodexAdapter, run_codex_job
+from adapters.tools.copilot import CopilotAdapter, run_copilot_job
 from adapters.tools.gemini import GeminiAdapter, run_gemini_job
 from adapters.tools.git import GitAdapter, run_git_job
 from adapters.tools.opencode import OpencodeAdapter, run_opencode_job
@@ -27,6 +28,7 @@ __all__ = [
     "CodexAdapter",
     "Command",
     "Context",
+    "CopilotAdapter",
     "Ending",
     "Evidence",
     "Field",
@@ -46,6 +48,7 @@ __all__ = [
     "run_aider_job",
     "run_claude_job",
     "run_codex_job",
+    "run_copilot_job",
     "run_gemini_job",
     "run_git_job",
     "run_opencode_job",

@@ -14,6 +14,7 @@ from adapters.interface import Adapter, AdapterInterface, Job, JobResult
 from adapters.tools.aider import AiderAdapter, run_aider_job
 from adapters.tools.claude import ClaudeAdapter, run_claude_job
 from adapters.tools.codex import CodexAdapter, run_codex_job
+from adapters.tools.copilot import CopilotAdapter, run_copilot_job
 from adapters.tools.gemini import GeminiAdapter, run_gemini_job
 from adapters.tools.git import GitAdapter, run_git_job
 from adapters.tools.opencode import OpencodeAdapter, run_opencode_job
@@ -32,6 +33,7 @@ BUILT_IN: tuple[tuple[Adapter, Runner], ...] = (
     (ClaudeAdapter(), run_claude_job),
     (GeminiAdapter(), run_gemini_job),
     (OpencodeAdapter(), run_opencode_job),
+    (CopilotAdapter(), run_copilot_job),
     (TestsAdapter(), run_tests_job),
     (GitAdapter(), run_git_job),
     (ShellAdapter(), run_shell_job),

@@ -37,6 +37,7 @@ KNOWN: tuple[tuple[str, tuple[str, ...], str, bool], ...] = (
     ("claude", (".mcp.json",), "can start programs", True),
     ("codex", (".codex/config.toml",), "can start programs and redirect requests", True),
     ("gemini", (".gemini/settings.json",), "can start programs and run hooks", True),
+    ("copilot", (".mcp.json", ".github/hooks/"), "can start programs if COPILOT_ALLOW_ALL is set", True),
     ("opencode", ("opencode.json", "opencode.jsonc", ".opencode/opencode.json"), "can start programs", True),
     ("opencode", (".opencode/plugin/", ".opencode/plugins/"), "is code that opencode runs, whatever flags say", False),
     ("tests", ("conftest.py", "tests/conftest.py"), "is code that pytest runs before any test", False),

@@ -15,12 +15,13 @@ from adapters.errors import BadCommand, DangerousName, MissingDirectory, Missing
 from tests.adapters.bench import EDITS, Bench
 
 TOOLS = sorted(adapters())
-AI_TOOLS = ("aider", "claude", "codex", "gemini", "opencode")
+AI_TOOLS = ("aider", "claude", "codex", "copilot", "gemini", "opencode")
 # A job that each tool accepts, as the arguments a person would write.
 ARGUMENTS = {
     "aider": ("--message", "Fix the bug"),
     "claude": ("-p", "Fix the bug"),
     "codex": ("exec", "Fix the bug"),
+    "copilot": ("-p", "Fix the bug"),
     "gemini": ("-p", "Fix the bug"),
     "opencode": ("run", "Fix the bug"),
     "tests": ("-q",),

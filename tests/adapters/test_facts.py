@@ -20,7 +20,7 @@ ALL = [
     for values in itertools.product((True, False), Exit, Said, Tree, (True, False), (True, False))
     if not (values[4] and values[5])  # a job that reads expects no change
 ]
-AI_TOOLS = ("aider", "claude", "codex", "gemini", "opencode")
+AI_TOOLS = ("aider", "claude", "codex", "copilot", "gemini", "opencode")
 
 
 def expected(facts: Facts) -> Reason | None:
@@ -98,6 +98,17 @@ def opencode_edit(error: str = "") -> dict[str, Any]:
     return {"tool": "edit", "callID": "1", "state": state}
 
 
+def copilot(*events: dict[str, Any], says: str = "Done.") -> str:
+    said = {"type": "assistant.message", "data": {"content": says}}
+    return lines({"type": "assistant.turn_start", "data": {}}, *events, said, {"type": "result", "exitCode": 0})
+
+
+def copilot_edit(error: str = "", code: str = "failure") -> tuple[dict[str, Any], dict[str, Any]]:
+    start = {"type": "tool.execution_start", "data": {"toolCallId": "1", "toolName": "create"}}
+    told = {"toolCallId": "1", "success": not error, "error": {"message": error, "code": code} if error else None}
+    return start, {"type": "tool.execution_complete", "data": told}
+
+
 AIDER = "Aider v0.86.2\n\n{}\n\nTokens: 1.9k sent, 37 received.\n"
 REJECTED = "2026 ERROR codex_core::exec: patch rejected: writing is blocked by read-only sandbox\n"
 UNAPPLIED = "2026 ERROR codex_core::tools: error=apply_patch verification failed: Failed to find expected lines\n"
@@ -106,6 +117,7 @@ DONE = {
     "aider": AIDER.format("All is well."),
     "claude": claude(),
     "codex": codex(),
+    "copilot": copilot(),
     "gemini": gemini(),
     "opencode": opencode(),
 }
@@ -113,6 +125,7 @@ EMPTY = {
     "aider": "Empty response received from LLM. Check your provider account?\n",
     "claude": claude(result=""),
     "codex": codex(says=""),
+    "copilot": copilot(says=""),
     "gemini": gemini(says=""),
     "opencode": opencode(says=""),
 }
@@ -120,12 +133,14 @@ FAILED_EDITS = {
     "claude": claude(*claude_edit("String to replace not found in file.")),
     "codex": codex(codex_patch("failed")),
     "codex, on stderr": UNAPPLIED + codex(),
+    "copilot": copilot(*copilot_edit("No match found")),
     "gemini": gemini(*gemini_edit(NO_MATCH)),
     "opencode": opencode(opencode_edit("oldString not found in content")),
 }
 DENIED = {
     "claude": claude(denied=("Edit",)),
     "codex": REJECTED + codex(),
+    "copilot": copilot(*copilot_edit("Permission to run this tool was denied", "denied")),
     "gemini": gemini(
         {
             "type": "tool_result",
@@ -140,6 +155,7 @@ TASK = {
     "aider": ("--message", "x"),
     "claude": ("-p", "x"),
     "codex": ("exec", "x"),
+    "copilot": ("-p", "x"),
     "gemini": ("-p", "x"),
     "opencode": ("run", "x"),
 }
@@ -177,6 +193,7 @@ def test_an_edit_that_the_tool_could_not_apply_is_told(case: str, bench: Bench) 
     [
         ("claude", claude(*claude_edit("not found"), *claude_edit())),
         ("codex", UNAPPLIED + codex(codex_patch("failed"), codex_patch("completed"))),
+        ("copilot", copilot(*copilot_edit("No match found"), *copilot_edit())),
         ("gemini", gemini(*gemini_edit(NO_MATCH), *gemini_edit())),
         ("opencode", opencode(opencode_edit("oldString not found"), opencode_edit())),
     ],

@@ -27,14 +27,26 @@ FLAGS: dict[str, dict[Permissions, tuple[str, ...]]] = {
         EDIT: ("--approval-mode", "auto_edit"),
         FULL: ("--approval-mode", "yolo"),
     },
+    "copilot": {
+        READ: ("--deny-tool=write", "--deny-tool=shell"),
+        EDIT: ("--allow-tool=write",),
+        FULL: ("--allow-all-tools",),
+    },
     "opencode": {READ: ("--agent", "plan")},
     "aider": {READ: ("--chat-mode", "ask", "--dry-run", "--no-auto-commits", "--no-dirty-commits")},
 }
-TASK = {"aider": ("--message", "Fix"), "claude": ("-p", "Fix"), "codex": ("exec", "Fix"), "gemini": ("-p", "Fix")}
+TASK = {
+    "aider": ("--message", "Fix"),
+    "claude": ("-p", "Fix"),
+    "codex": ("exec", "Fix"),
+    "gemini": ("-p", "Fix"),
+    "copilot": ("-p", "Fix"),
+}
 # What a person may say themselves.
 OWN_WORDS = {
     "claude": ("--dangerously-skip-permissions",),
     "codex": ("-s", "read-only"),
+    "copilot": ("--allow-tool=shell(git:*)",),
     "gemini": ("--yolo",),
     "opencode": ("--agent", "build"),
     "aider": ("--dry-run",),

@@ -12,7 +12,7 @@ from tests.reference import BLOCKS
 # No time limit for one example: a busy machine is not a defect.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-TOOLS = ("aider", "claude", "codex", "gemini", "git", "opencode", "shell", "tests")
+TOOLS = ("aider", "claude", "codex", "copilot", "gemini", "git", "opencode", "shell", "tests")
 
 REFERENCE = BLOCKS["Job File Format"]
 
