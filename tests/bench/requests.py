@@ -34,14 +34,21 @@ def _requests(bench: Bench, kind: str, site: Site) -> Iterator[Figure]:
     person = site.client()
     person.sign_in()
 
+    posted: list[int] = []
+
     def submit(number: int) -> None:
+        posted.append(number)
         api.submit(site.installation.body(number, queue="unserved"))  # nothing but the web process works
 
     asked: list[tuple[str, str, Callable[[int], object]]] = [
         ("healthz_ms", "GET /healthz", lambda _: api.get("/healthz")),
         ("post_ms", "POST a job", submit),
         ("get_ms", "GET a finished job", lambda _: api.get(f"/api/v1/jobs/{finished}")),
-        ("get_queued_ms", "GET a queued job", lambda number: api.get(f"/api/v1/jobs/bench-{number % count:07}")),
+        (
+            "get_queued_ms",
+            "GET a queued job",
+            lambda number: api.get(f"/api/v1/jobs/bench-{posted[number % count]:07}"),
+        ),
         ("list_ms", "GET 50 jobs", lambda _: api.get("/api/v1/jobs")),
         ("page_ms", "Page of 50 finished jobs", lambda _: person.get("/jobs?status=completed")),
         ("page_queued_ms", "Page of 50 queued jobs", lambda _: person.get("/jobs")),

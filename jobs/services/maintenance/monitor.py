@@ -5,13 +5,13 @@ Every step is a conditional update, so any number of nodes may do it at once.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from django.conf import settings
 
 from adapters.process.adoption import is_held
-from adapters.process.sweep import alive, read_pids
+from adapters.process.sweep import Identity, alive, read_pids
 from jobs import db
 from jobs.models import Job, StepAttempt
 from jobs.queue.node_lock import directory
@@ -21,6 +21,8 @@ from jobs.services.maintenance import nodes, retention
 from jobs.services.maintenance.guarded import guarded
 from jobs.services.maintenance.repair import repair
 from jobs.services.maintenance.rescue import rescue
+from jobs.sql import upkeep
+from jobs.sql.upkeep import Watched
 from jobs.states import JobStatus
 
 log = logging.getLogger("engine.maintenance")
@@ -28,6 +30,7 @@ REPAIR_INTERVAL_S = 30.0
 SHIM_EXIT_S = 3.0  # what a shim needs at most to end the tree of its dead worker and to record how
 SHIM_START_S = 0.5  # a shim that has just been told to start sees its worker's end within moments
 BATCH_SIZE = 200  # jobs of one step
+DIED = "its worker process died"
 
 
 class NodeMonitor:
@@ -47,8 +50,11 @@ class NodeMonitor:
         """Steps are apart, so that one that fails takes no other along. Raises only what the database raises."""
         nodes.heartbeat()
         self.look_after_attempts()
-        _start_what_is_due()
-        _expire_what_waited_too_long()
+        delayed, expired = upkeep.due(db.now())
+        if delayed:
+            _start_what_is_due()
+        if expired:
+            _expire_what_waited_too_long()
         keep_awake()
         now = self._clock()
         if self._repaired_at is None or now - self._repaired_at > REPAIR_INTERVAL_S:
@@ -58,24 +64,31 @@ class NodeMonitor:
 
     def look_after_attempts(self) -> None:
         """Close what a dead or silent worker left."""
-        running = list(StepAttempt.objects.alive().select_related("job__workstream"))
-        self._forget_all_but({attempt.pk for attempt in running})
-        for attempt in running:
-            guarded(partial(self._look_after, attempt))
+        watched = upkeep.watched()
+        self._forget_all_but({attempt.id for attempt in watched})
+        dead = _dead_workers(watched)
+        for attempt in watched:
+            cause = self._why_lost(attempt, dead)
+            if cause:
+                guarded(partial(self._rescue, attempt, cause))
 
     def _forget_all_but(self, running: set[int]) -> None:
         self._heartbeats = {pk: seen for pk, seen in self._heartbeats.items() if pk in running}
         self._orphaned_at = {pk: since for pk, since in self._orphaned_at.items() if pk in running}
 
-    def _look_after(self, attempt: StepAttempt) -> None:
-        """Close an attempt whose worker is dead (same host: at once) or silent (any host: after its lease)."""
-        if attempt.worker_pid is None:
-            return  # recorded by a program through the store; no worker runs it
-        if attempt.host == settings.ENGINE_NODE and not alive(attempt.worker_pid, attempt.worker_started or 0):
-            if self._shim_has_ended(attempt):
-                rescue(attempt, "its worker process died")
-        elif self._silent_s(attempt) > settings.ENGINE_LEASE_S:
-            rescue(attempt, f"its worker was silent for {settings.ENGINE_LEASE_S:g} s")
+    def _why_lost(self, attempt: Watched, dead: set[Identity]) -> str:
+        """What became of its worker: dead (same host: at once) or silent (any host: after its lease). Empty if neither."""
+        if attempt.host == settings.ENGINE_NODE and (attempt.worker_pid, attempt.worker_started) in dead:
+            return DIED
+        silent = self._silent_s(attempt) > settings.ENGINE_LEASE_S
+        return f"its worker was silent for {settings.ENGINE_LEASE_S:g} s" if silent else ""
+
+    def _rescue(self, watched: Watched, cause: str) -> None:
+        """Close the attempt, unless its shim still needs a moment, or it was closed, adopted or heard of meanwhile."""
+        running = StepAttempt.objects.alive().select_related("job__workstream")
+        attempt = running.filter(pk=watched.id, worker_pid=watched.worker_pid, heartbeat=watched.heartbeat).first()
+        if attempt and (cause != DIED or self._shim_has_ended(attempt)):
+            rescue(attempt, cause)
 
     def _shim_has_ended(self, attempt: StepAttempt) -> bool:
         """A shim whose worker died ends the tree and records how; it gets a moment for that, so that no result is lost."""
@@ -89,14 +102,20 @@ class NodeMonitor:
             return False  # a planned restart: the new runner is about to take it over
         return waited > SHIM_EXIT_S or not alive(*shim)
 
-    def _silent_s(self, attempt: StepAttempt) -> float:
+    def _silent_s(self, attempt: Watched) -> float:
         """Seconds since the heartbeat changed, as this process saw it: no host's wall clock is trusted."""
         now = self._clock()
-        heartbeat, since = self._heartbeats.get(attempt.pk, (-1, now))
+        heartbeat, since = self._heartbeats.get(attempt.id, (-1, now))
         if heartbeat != attempt.heartbeat:
-            self._heartbeats[attempt.pk] = (attempt.heartbeat, now)
+            self._heartbeats[attempt.id] = (attempt.heartbeat, now)
             return 0.0
         return now - since
+
+
+def _dead_workers(watched: Iterable[Watched]) -> set[Identity]:
+    """Those of this host; one look for each worker, however many attempts it runs."""
+    workers = {(one.worker_pid, one.worker_started) for one in watched if one.host == settings.ENGINE_NODE}
+    return {worker for worker in workers if not alive(*worker)}
 
 
 def _start_what_is_due() -> None:

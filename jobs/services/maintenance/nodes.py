@@ -10,6 +10,7 @@ from jobs import db
 from jobs.errors import Refused
 from jobs.models import Node
 from jobs.services.core import events
+from jobs.sql import upkeep
 
 
 def engine_version() -> str:
@@ -55,7 +56,7 @@ def tools() -> dict[str, dict[str, object]]:
 
 
 def heartbeat() -> None:
-    Node.objects.filter(name=settings.ENGINE_NODE).update(heartbeat_at=db.now())
+    upkeep.heartbeat(settings.ENGINE_NODE, db.now())
 
 
 def sign_off() -> None:
