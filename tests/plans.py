@@ -23,6 +23,7 @@ class Explained:
 
     sql: str
     reads: frozenset[tuple[str, str]]
+    sorts: bool = False  # rows are put in order after they were read; known on SQLite only
 
 
 @contextmanager
@@ -33,8 +34,8 @@ def explained() -> Iterator[list[Explained]]:
     def look(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if EXPLAINED.match(sql):
             params = list(params) if many else params
-            reads = _reads(sql, params[0] if many else params)
-            found.append(Explained(sql, frozenset((table, _named(table, index)) for table, index in reads)))
+            reads, sorts = _plan(sql, params[0] if many else params)
+            found.append(Explained(sql, frozenset((table, _named(table, index)) for table, index in reads), sorts))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(look):
@@ -59,19 +60,21 @@ def _named(table: str, index: str) -> str:
     return ", ".join(columns)
 
 
-def _reads(sql: str, params: Any) -> frozenset[tuple[str, str]]:
+def _plan(sql: str, params: Any) -> tuple[frozenset[tuple[str, str]], bool]:
+    """How it reads, and whether it sorts for its order."""
     with connection.cursor() as cursor:
         below = cursor.cursor  # of the driver, or the wrapper would meet its own question
         if connection.vendor == "postgresql":
             below.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
             ((answer,),) = below.fetchall()
             plan = json.loads(answer) if isinstance(answer, str) else answer
-            return frozenset(_of_nodes(plan[0]["Plan"], ""))
+            return frozenset(_of_nodes(plan[0]["Plan"], "")), False
         below.execute(f"EXPLAIN QUERY PLAN {sql}", params)
         lines = [row[3] for row in below.fetchall()]
     names = {alias: table for table, alias in ALIAS.findall(sql)}
     steps = [match for line in lines if (match := STEP.match(line))]
-    return frozenset((names.get(step[2], step[2]), step[3] or (KEY if step[1] == "SEARCH" else SCAN)) for step in steps)
+    reads = ((names.get(step[2], step[2]), step[3] or (KEY if step[1] == "SEARCH" else SCAN)) for step in steps)
+    return frozenset(reads), "USE TEMP B-TREE FOR ORDER BY" in lines
 
 
 def _of_nodes(node: dict[str, Any], above: str) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,9 @@ def usual() -> dict[str, Usual]:
 
 
 def _measure() -> dict[str, Usual]:
-    rows = StepAttempt.objects.filter(status=AttemptStatus.COMPLETED).order_by("-completed_at")
+    # Without the second condition the partial index attempt_by_end cannot be used, and all attempts would be sorted.
+    ended = StepAttempt.objects.filter(status=AttemptStatus.COMPLETED, completed_at__isnull=False)
+    rows = ended.order_by("-completed_at")
     times: dict[str, list[float]] = defaultdict(list)
     fields = rows.values_list("step_name", "result_json__duration_s", "started_at", "completed_at")
     for tool, measured, start, end in fields[:SAMPLE_SIZE]:

@@ -46,7 +46,12 @@ def preview(days: int) -> Removed:
 
 def _drop_empty_runs(days: int) -> None:
     before = db.now() - timedelta(days=days)
-    Workstream.objects.filter(jobs__isnull=True, updated_at__lt=before).delete()
-    Run.objects.filter(
-        jobs__isnull=True, workstreams__isnull=True, attempts__isnull=True, updated_at__lt=before
-    ).delete()
+    jobs = Job.objects.order_by()
+    # EXISTS ends at the first row; a join would read all jobs and attempts of every run.
+    Workstream.objects.filter(~Exists(jobs.filter(workstream=OuterRef("pk"))), updated_at__lt=before).delete()
+    used = (
+        Exists(jobs.filter(run=OuterRef("run_id"))),
+        Exists(Workstream.objects.filter(run=OuterRef("run_id"))),
+        Exists(StepAttempt.objects.filter(run=OuterRef("run_id"))),
+    )
+    Run.objects.filter(*(~one for one in used), updated_at__lt=before).delete()
