@@ -32,10 +32,14 @@ def keep_awake() -> None:
 def _enqueue() -> None:
     try:
         get_broker().enqueue(token())
-    except (OSError, DatabaseFault, *_redis_faults()):
+    except _faults():
         pass  # the broker is away; the next second's token stands in for this one
 
 
-def _redis_faults() -> tuple[type[Exception], ...]:
-    """What its client raises. It takes five megabytes in each process, so it is there only where Redis is the broker."""
-    return (import_module("redis").RedisError,) if "redis" in settings.Q_CLUSTER else ()
+def _faults() -> tuple[type[Exception], ...]:
+    """What a broker raises when it is away.
+
+    The client of Redis takes five megabytes, so it is imported only where Redis is the broker.
+    """
+    of_redis = (import_module("redis").RedisError,) if "redis" in settings.Q_CLUSTER else ()
+    return (OSError, DatabaseFault, *of_redis)
