@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db.models import Q
 
 from jobs import db
-from jobs.models import Job, QueueControl, ToolControl
+from jobs.models import QueueControl, ToolControl
 from jobs.models.job import JobQuerySet
+from jobs.sql import controls, jobs
 from jobs.states import CircuitState, WaitType
 
 
@@ -67,9 +68,7 @@ class Limits:
 
     @classmethod
     def read(cls) -> "Limits":
-        fields = ("job_id", "tool", "queue", "tree_key", "exclusive", "concurrency_key")
-        alive = (Alive(*row) for row in Job.objects.alive().values_list(*fields))
-        return cls(alive, ToolControl.objects.all(), QueueControl.objects.all())
+        return cls((Alive(*row) for row in jobs.alive()), *controls.both())
 
     def admit(self, job: Wanting) -> bool:
         """Whether `job` may start now; if so, it counts from here on."""
@@ -86,17 +85,17 @@ class Limits:
             {tool for tool in tools if tool in self._tools and self._tools[tool].circuit == CircuitState.OPEN}
         )
 
-    def apply(self, jobs: JobQuerySet) -> JobQuerySet:
+    def apply(self, wanted: JobQuerySet) -> JobQuerySet:
         """Only the jobs that may start now."""
-        jobs = jobs.exclude(tool__in=self.closed_tools).exclude(queue__in=self.closed_queues)
+        wanted = wanted.exclude(tool__in=self.closed_tools).exclude(queue__in=self.closed_queues)
         if self.writers:
-            jobs = jobs.exclude(exclusive=True, tree_key__in=self.writers)
+            wanted = wanted.exclude(exclusive=True, tree_key__in=self.writers)
         if self.keys:
             full = Q()
             for key, count in self.keys.items():
                 full |= Q(concurrency_key=key, concurrency_limit__lte=count)
-            jobs = jobs.exclude(full)
-        return jobs
+            wanted = wanted.exclude(full)
+        return wanted
 
     def why_not(self, job: Wanting) -> tuple[WaitType, str] | None:
         """Which limit keeps `job` back, as a type and half a sentence; or None."""

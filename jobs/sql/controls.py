@@ -7,8 +7,8 @@ from jobs.sql import statement
 from jobs.sql.model_rows import to_time
 
 BOTH = """
-SELECT 'tool', name, paused, "limit", circuit, retry_at FROM tools
-UNION ALL SELECT 'queue', name, paused, "limit", '', NULL FROM queues
+SELECT 'tool', name, paused, paused_reason, "limit", circuit, retry_at FROM tools
+UNION ALL SELECT 'queue', name, paused, paused_reason, "limit", '', NULL FROM queues
 """
 TRY = "UPDATE tools SET circuit = 'half_open' WHERE name IN (%(names)s) AND circuit = 'open'"
 IN_TROUBLE = "SELECT name FROM tools WHERE name IN (%(names)s) AND NOT (circuit = 'closed' AND failures = 0)"
@@ -17,12 +17,12 @@ IN_TROUBLE = "SELECT name FROM tools WHERE name IN (%(names)s) AND NOT (circuit 
 def both() -> tuple[list[ToolControl], list[QueueControl]]:
     """As far as limits look at them."""
     tools, queues = [], []
-    for table, name, paused, limit, circuit, retry_at in statement.rows(BOTH):
+    for table, name, paused, why, limit, circuit, retry_at in statement.rows(BOTH):
+        common = {"name": name, "paused": bool(paused), "paused_reason": why, "limit": limit}
         if table == "queue":
-            queues.append(QueueControl(name=name, paused=bool(paused), limit=limit))
-            continue
-        tool = ToolControl(name=name, paused=bool(paused), limit=limit, circuit=circuit, retry_at=to_time(retry_at))
-        tools.append(tool)
+            queues.append(QueueControl(**common))
+        else:
+            tools.append(ToolControl(**common, circuit=circuit, retry_at=to_time(retry_at)))
     return tools, queues
 
 

@@ -1,6 +1,7 @@
 """Template tags and filters for states, times, sizes and addresses."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -26,20 +27,32 @@ register.filter("slots", charts.slot_marks)
 @register.simple_tag
 def icon(name: str, label: str = "", css: str = "icon") -> SafeString:
     """A glyph of icons.svg: silent, or with a label where no word stands beside it."""
+    return _icon(static("icons.svg"), name, label, css)
+
+
+@lru_cache(maxsize=512)
+def _icon(file: str, name: str, label: str, css: str) -> SafeString:
     said = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
-    return format_html('<svg class="{}" {}><use href="{}#{}"/></svg>', css, said, static("icons.svg"), name)
+    return format_html('<svg class="{}" {}><use href="{}#{}"/></svg>', css, said, file, name)
 
 
 @register.simple_tag
 def status(state: str, form: str = "", word: str = "") -> SafeString:
     """A state as glyph and word. `form`: "pill" for headers, "glyph" where the word stands elsewhere."""
-    look = labels.look(str(state))
+    return _status(static("icons.svg"), str(state), form, word)
+
+
+@lru_cache(maxsize=512)  # each row of a list has one
+def _status(file: str, state: str, form: str, word: str) -> SafeString:
+    look = labels.look(state)
     word = word or look.word
     css = "icon spin" if look.spin else "icon"
     if form == "glyph":
-        return format_html('<span class="status" data-tone="{}">{}</span>', look.tone, icon(look.glyph, word, css))
+        glyph = _icon(file, look.glyph, word, css)
+        return format_html('<span class="status" data-tone="{}">{}</span>', look.tone, glyph)
     kind = "status pill" if form == "pill" else "status"
-    return format_html('<span class="{}" data-tone="{}">{}{}</span>', kind, look.tone, icon(look.glyph, css=css), word)
+    glyph = _icon(file, look.glyph, "", css)
+    return format_html('<span class="{}" data-tone="{}">{}{}</span>', kind, look.tone, glyph, word)
 
 
 @register.simple_tag

@@ -22,7 +22,7 @@ class WaitReason:
 
 
 def for_jobs(jobs: Sequence[Job], *, titles_for: Viewer | None = None) -> dict[int, WaitReason]:
-    """By key, the reason of each job that waits; at most six queries, however many jobs there are.
+    """By key, the reason of each job that waits; at most five queries, however many jobs there are.
 
     Jobs are named by their ids, and by their titles too as far as `titles_for` sees them.
     """
