@@ -181,3 +181,18 @@ def test_the_check_refuses_what_the_start_would_refuse(
     settings.ENGINE_EXECUTABLES = ["python3"]
     report = check(make_document(paths={"repo_root": str(tmp_path)}, **changes))
     assert [(problem.pointer, words in problem.message) for problem in report.problems] == [(pointer, True)]
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Fix\x1b]0;owned\x07 it", "Fix\\u001b]0;owned\\u0007 it"),
+        ("photo\u202egnp.exe", "photo\\u202egnp.exe"),
+        ("Grüße 👩\u200d💻", "Grüße 👩\u200d💻"),
+    ],
+)
+def test_a_title_that_would_act_on_a_terminal_is_made_visible(title: str, shown: str, tmp_path: Path) -> None:
+    paths = {"repo_root": str(tmp_path)}
+    assert submit(make_document(paths=paths, metadata={"title": title})).title == shown
+    prompt = make_document(tool="claude", command={"exe": "claude", "args": ["-p", title]}, paths=paths)
+    assert submit(prompt).title == shown

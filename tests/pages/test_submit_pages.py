@@ -158,3 +158,10 @@ def test_check_alone_submits_nothing(admin, repo):
 def test_the_form_shows_the_attempts_that_the_retry_policy_gives(policy, tries, escalation):
     values = form_data.of_document(make_document(metadata={"retry_policy": policy}))
     assert (values["tries"], [values["esc1"], values["esc2"]]) == (tries, escalation)
+
+
+def test_the_form_can_ask_for_the_command_as_it_stands():
+    read = form_data.read({"tool": "shell", "f_command": "true", "repo_root": "/tmp", "raw": "1"})
+    assert read.document["metadata"]["raw_command"] is True
+    assert form_data.of_document(read.document)["raw"] == "1"
+    assert "raw_command" not in form_data.read({"tool": "shell", "f_command": "true"}).document["metadata"]

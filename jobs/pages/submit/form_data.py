@@ -60,6 +60,7 @@ def read(post: Mapping[str, str]) -> Draft:
         "timeout_seconds": _number(draft, "timeout"),
         "retry_policy": _policy(draft),
         "review": bool(values.get("review")),
+        "raw_command": bool(values.get("raw")),
         "priority": values.get("priority") or Priority.NORMAL.value,
     }
     paths = {"repo_root": values.get("repo_root", "").strip(), "working_dir": values.get("working_dir", "").strip()}
@@ -168,6 +169,7 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
         "esc1": [*ladder, ""][0],
         "esc2": [*ladder, "", ""][1],
         "review": "1" if metadata.get("review") else "",
+        "raw": "1" if metadata.get("raw_command") else "",
         "run_id": spec.get("run_id", ""),
         "ws_id": spec.get("workstream_id", ""),
         "queue": metadata.get("queue") or "default",

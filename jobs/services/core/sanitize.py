@@ -8,12 +8,21 @@ from typing import Any
 
 from adapters.verdict import Verdict
 
+_JOINERS = "\u200c\u200d"
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 def text(value: str) -> str:
     """`value` with a mark in place of each character that cannot be kept."""
     return _UNFIT.sub("\ufffd", value)
+
+
+def visible(value: str) -> str:
+    """`value` with the code of each character that a terminal would act on, or that would turn the text around.
+
+    What joins letters and pictures is left: scripts and emoji need it.
+    """
+    return "".join(c if c.isprintable() or c in _JOINERS else f"\\u{ord(c):04x}" for c in value)
 
 
 def storable(value: Any) -> Any:

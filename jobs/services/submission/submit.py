@@ -16,6 +16,7 @@ from jobs.errors import DuplicateJob, InvalidDocument, LockedWorkstream
 from jobs.models import Job, Run, Workstream
 from jobs.queue.wake import wake
 from jobs.services.core import events
+from jobs.services.core.sanitize import visible
 from jobs.services.submission import job_paths, start_checks, tool_permissions
 from jobs.services.submission.claim_order import claim_order
 from jobs.services.submission.dependencies import link
@@ -211,8 +212,8 @@ def title_of(document: dict[str, Any]) -> str:
     """The given title, or the prompt's or command's first line."""
     given = (document.get("metadata") or {}).get("title")
     if given:
-        return str(given)[:200]
+        return visible(str(given))[:200]
     prompt = registry.get(document["tool"]).prompt_of(document)
     command = document.get("command") or {}
     words = prompt or " ".join([command.get("exe", document["tool"]), *command.get("args", [])])
-    return (words.strip().splitlines() or [document["job_id"]])[0][:200]
+    return visible((words.strip().splitlines() or [document["job_id"]])[0])[:200]

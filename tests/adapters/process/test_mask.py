@@ -133,3 +133,25 @@ def test_the_held_tail_is_bounded() -> None:
     masker.feed(b"a")
     shown = sum(len(masker.feed(b"\n" * 1000)) for _ in range(20))
     assert shown > 20_000 - MAX_BREAKS_HELD - 1001
+
+
+QUOTED = 'it\'s <a> "se\\cret" & $more'
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        b"+ echo 'it'\\''s <a> \"se\\cret\" & $more'",
+        b"+ echo 'it'\"'\"'s <a> \"se\\cret\" & $more'",
+        b'declare -x A="it\'s <a> \\"se\\\\cret\\" & \\$more"',
+        b'it\\\'s\\ \\<a\\>\\ \\"se\\\\cret\\"\\ \\&\\ \\$more',
+        b'<p>it\'s &lt;a&gt; "se\\cret" &amp; $more</p>',
+        b"<p title='it&#x27;s &lt;a&gt; &quot;se\\cret&quot; &amp; $more'>",
+        QUOTED.encode().hex().encode(),
+        QUOTED.encode().hex().upper().encode(),
+        repr(QUOTED.encode()).encode(),
+    ],
+)
+def test_a_secret_is_masked_as_shells_pages_and_dumps_print_it(printed: bytes) -> None:
+    left = masked([QUOTED], printed)
+    assert b"***" in left and b"cret" not in left and QUOTED.encode().hex()[:24].encode() not in left.lower()
