@@ -45,48 +45,61 @@ def settings(request: PageRequest, tab: str) -> HttpResponse:
         context["facts"] = policies()
     if tab == "retention":
         context["facts"] = [
-            ("Jobs, attempts and logs", f"kept for {conf.ENGINE_RETENTION_DAYS} days after their end"),
+            (
+                "Jobs, attempts and logs",
+                f"kept for {conf.ENGINE_RETENTION_DAYS} days after their end",
+                "ENGINE_RETENTION_DAYS",
+            ),
             (
                 "Log of one attempt",
                 f"at most {size(conf.ENGINE_LOG_LIMIT_BYTES)}; of a longer one the head and the tail",
+                "ENGINE_LOG_LIMIT_MB",
             ),
-            ("Copy of a log for other web hosts", f"the first {size(conf.ENGINE_LOG_COPY_BYTES)}"),
+            (
+                "Copy of a log for other web hosts",
+                f"the first {size(conf.ENGINE_LOG_COPY_BYTES)}",
+                "ENGINE_LOG_COPY_MB",
+            ),
         ]
     if tab == "about":
         context["facts"] = about()
     return render(request, f"settings/{tab if tab == 'profile' else 'facts'}.html", context)
 
 
-def policies() -> list[tuple[str, str]]:
-    """What the server's settings say; they are changed where it is started."""
+def policies() -> list[tuple[str, str, str]]:
+    """(name, value, environment variable) of what is set where the server is started."""
     limits = ", ".join(f"{name} {limit}" for name, limit in conf.ENGINE_TOOL_LIMITS.items())
     return [
-        ("Jobs at once on a worker", str(conf.ENGINE_SLOTS)),
-        ("Limits of tools", limits or "none; operators may set them under Tools"),
-        ("Time limit without one in the job", duration(conf.ENGINE_TIMEOUT_S)),
-        ("Time to end after a cancel", duration(conf.ENGINE_CANCEL_GRACE_S)),
-        ("A lower priority overtakes after", f"{duration(conf.ENGINE_AGEING_S)} for each level"),
-        ("A tool's circuit opens after", f"{conf.ENGINE_CIRCUIT_FAILURES} failures of ours in a row"),
-        ("And is tried again after", duration(conf.ENGINE_CIRCUIT_OPEN_S)),
-        ("The shell tool", "is allowed" if conf.ENGINE_ALLOW_SHELL else "is switched off"),
-        ("Programs besides those of adapters", ", ".join(conf.ENGINE_EXECUTABLES) or "none"),
-        ("Confinement of tools", confinement.state()[1]),
-        ("Directories in which jobs work", ", ".join(conf.ENGINE_ROOTS)),
+        ("Jobs at once on a worker", str(conf.ENGINE_SLOTS), "ENGINE_SLOTS"),
+        ("Limits of tools", limits or "none; operators may set them under Tools", "ENGINE_TOOL_LIMITS"),
+        ("Time limit without one in the job", duration(conf.ENGINE_TIMEOUT_S), "ENGINE_TIMEOUT_S"),
+        ("Time to end after a cancel", duration(conf.ENGINE_CANCEL_GRACE_S), "ENGINE_CANCEL_GRACE_S"),
+        ("A lower priority overtakes after", f"{duration(conf.ENGINE_AGEING_S)} for each level", "ENGINE_AGEING_S"),
+        (
+            "A tool's circuit opens after",
+            f"{conf.ENGINE_CIRCUIT_FAILURES} failures of ours in a row",
+            "ENGINE_CIRCUIT_FAILURES",
+        ),
+        ("And is tried again after", duration(conf.ENGINE_CIRCUIT_OPEN_S), "ENGINE_CIRCUIT_OPEN_S"),
+        ("The shell tool", "is allowed" if conf.ENGINE_ALLOW_SHELL else "is switched off", "ENGINE_ALLOW_SHELL"),
+        ("Programs besides those of adapters", ", ".join(conf.ENGINE_EXECUTABLES) or "none", "ENGINE_EXECUTABLES"),
+        ("Confinement of tools", confinement.state()[1], "ENGINE_CONFINE"),
+        ("Directories in which jobs work", ", ".join(conf.ENGINE_ROOTS), "ENGINE_ROOTS"),
     ]
 
 
-def about() -> list[tuple[str, str]]:
+def about() -> list[tuple[str, str, str]]:
     vendor = db.connection().vendor
-    return [
+    facts = [
         ("Engine", version("engine-jobs")),
         ("Python", sys.version.split()[0]),
         ("Django", django.get_version()),
         ("Queue", f"django-q2 {version('django-q2')}"),
         ("Pages", f"django-htmx {version('django-htmx')}"),
         ("Database", f"SQLite {sqlite3.sqlite_version}" if vendor == "sqlite" else vendor),
-        ("Node", conf.ENGINE_NODE),
         ("System", f"{platform.system()} {platform.release()}"),
     ]
+    return [("Node", conf.ENGINE_NODE, "ENGINE_NODE"), *((name, value, "") for name, value in facts)]
 
 
 def _tokens(request: PageRequest, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:

@@ -10,6 +10,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django_htmx.http import ptag
 
+from adapters import registry
+from adapters.errors import UnknownTool
 from jobs import db
 from jobs.models import Dependency, Event, Job, StepAttempt
 from jobs.pages.jobs.action_table import ACTIONS, PRIMARY, possible_actions
@@ -25,9 +27,10 @@ from jobs.services.reading.one_job import told
 from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.wait_reasons import for_jobs
 from jobs.services.submission import tool_permissions
-from jobs.states import ALIVE, AttemptStatus, JobStatus, Verb
+from jobs.states import ALIVE, UNSUCCESSFUL, AttemptStatus, JobStatus, Verb
 
 TAIL_LINES = 12
+PROMPT_LINES = 6  # a longer prompt is folded
 TABS = ("summary", "log", "events", "json")
 _STATES = {*JobStatus.values, *AttemptStatus.values, "draining", "resolved", "muted"}
 UNHAPPY = (AttemptStatus.FAILED, AttemptStatus.TIMEOUT, AttemptStatus.LOST)
@@ -100,7 +103,8 @@ def summary_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt]) 
     return {
         "latest": latest,
         "why": waiting.sentence.rstrip(".") if waiting else "",
-        "tail": _tail(job, latest),
+        "prompt": _prompt(job),
+        "tail": _tail(job, latest, explained=any(attempt.verdict.get("evidence") for attempt in bad[:1])),
         "cards": bad[:3],
         "needs": needs,
         "wanted_by": wanted_by,
@@ -113,8 +117,20 @@ def summary_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt]) 
     }
 
 
-def _tail(job: Job, latest: StepAttempt | None) -> list[LogRow]:
-    if latest is None or job.status not in ALIVE:
+def _prompt(job: Job) -> dict[str, Any]:
+    """What the tool was asked: the first lines and, of a longer prompt, the rest. Empty for tools that take a command."""
+    try:
+        text = registry.get(job.spec.get("tool", job.tool)).prompt_of(shown_document(job.spec)) or ""
+    except UnknownTool:
+        return {}
+    lines = text.strip().splitlines()
+    return {"head": "\n".join(lines[:PROMPT_LINES]), "rest": "\n".join(lines[PROMPT_LINES:]), "count": len(lines)}
+
+
+def _tail(job: Job, latest: StepAttempt | None, *, explained: bool) -> list[LogRow]:
+    """The end of the log: while the job runs, and after a bad end that nothing else on the page explains."""
+    ended_badly = job.status in (*UNSUCCESSFUL, JobStatus.QUARANTINED) and not explained
+    if latest is None or not (job.status in ALIVE or ended_badly):
         return []
     log = open_log(latest)
     return rows_of(log, log.tail(TAIL_LINES))
