@@ -3,13 +3,14 @@
 import http.client
 import json
 import random
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-TOOL = str(Path(__file__).with_name("tool.sh"))
+TOOL = Path(__file__).with_name("tool.sh")
 PAUSE_S = 0.05
 TIMEOUT_S = 10
 MAX_LIST = 60
@@ -26,6 +27,7 @@ class Submitter(threading.Thread):
         self.tries = 0
         self.refusal = ""
         self._stopped = threading.Event()
+        shutil.copy(TOOL, repository)  # tools may not read what lies elsewhere
         kinds = ["short"] * short + ["long"] * long
         chance.shuffle(kinds)
         self._documents = [self._document(kind, number) for number, kind in enumerate(kinds)]
@@ -67,7 +69,14 @@ class Submitter(threading.Thread):
             self.planned_failures.add(name)
         pieces = self.chance.randint(0, 1) if kind == "short" else self.chance.randint(10, 40)
         brood = "yes" if self.chance.random() < 0.2 else "no"
-        arguments = [TOOL, name, str(self.repository / "record"), str(pieces), str(code), brood]
+        arguments = [
+            str(self.repository / TOOL.name),
+            name,
+            str(self.repository / "record"),
+            str(pieces),
+            str(code),
+            brood,
+        ]
         return {
             "job_id": name,
             "run_id": "drill",
