@@ -1,24 +1,15 @@
-"""`engine runs`, `errors`, `tools`, `check` and `doctor`."""
+"""`engine runs`, `errors`, `tools` and `check`."""
 
-import os
-import platform
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import django
 import typer
-from django.conf import settings
 
-from adapters import adapters
 from engine_site.cli import output
 from engine_site.cli.app import app
 from engine_site.cli.backend import backend
 from engine_site.cli.jobs import Json, read
-from jobs.errors import InvalidDocument, Refused
-from jobs.models import Node
-from jobs.services.execution import confinement
-from schema.client import EngineError
+from jobs.errors import InvalidDocument
 
 Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 
@@ -89,43 +80,3 @@ def check(
             for added in report["adds"]:
                 output.err.print(added["sentence"] + (f" {added['trouble']}." if added["trouble"] else ""))
     raise typer.Exit(0 if all(report["ok"] for report in reports.values()) else InvalidDocument.exit_code)
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Tell what Engine finds here: versions, database or server, workers, tools."""
-    found: dict[str, object] = {
-        "python": sys.version.split()[0],
-        "django": django.get_version(),
-        "system": platform.platform(),
-        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
-        "data": str(settings.ENGINE_DATA_DIR),
-        "roots": settings.ENGINE_ROOTS,
-        "shell_allowed": settings.ENGINE_ALLOW_SHELL,
-        "confinement": confinement.state()[1],
-    }
-    well = True
-    try:
-        engine = backend()
-        found["where"] = engine.where()
-        rows = engine.tools()
-        found["tools"] = {row["name"]: row["path"] or "built in" for row in rows if row["available_here"]}
-        found["tools_missing"] = [row["name"] for row in rows if not row["available_here"]]
-        if not os.environ.get("ENGINE_URL"):
-            found["workers"] = list(Node.objects.alive().values_list("name", flat=True))
-            found["workers_known"] = Node.objects.count()
-            found["tools_not_set_up"] = [said for tool in adapters().values() if (said := tool.set_up({}))]
-            well = bool(found["workers"])
-    except (Refused, EngineError) as refusal:
-        found["problem"], well = str(refusal), False
-    if as_json:
-        output.as_json({**found, "well": well})
-    else:
-        for name, value in found.items():
-            shown = ", ".join(value) if isinstance(value, list | dict) else value
-            output.out.print(f"[bold]{name:14}[/] ", end="")
-            output.out.print(str(shown or "none"), markup=False)
-        output.err.print(
-            "[green]Everything looks good.[/]" if well else "[yellow]No worker is alive, or nobody answers.[/]"
-        )
-    raise typer.Exit(0 if well else 1)

@@ -21,6 +21,7 @@ from jobs.errors import InvalidDocument, NotFound, Refused
 from jobs.models import ErrorGroup, Job, Run, StepAttempt
 from jobs.services.operations import job_actions
 from jobs.services.operations.action_rules import Order, Unrestricted
+from jobs.services.reading import installation
 from jobs.services.reading.job_filter import JobFilter
 from jobs.services.reading.log_formats import JobLines, Place
 from jobs.services.reading.logs import open_log
@@ -53,6 +54,7 @@ class Local(LocalRecords, LocalControls):
                 f"The database {self.where()} cannot be used ({fault}); run: engine manage migrate, or set "
                 "ENGINE_URL to ask a server."
             ) from None
+        _follow_the_workers()
 
     def where(self) -> str:
         return str(settings.DATABASES["default"]["NAME"])
@@ -121,6 +123,15 @@ class Local(LocalRecords, LocalControls):
 
     def tools(self) -> list[dict[str, Any]]:
         return [as_row(tool, ToolOut) for tool in tool_statuses(UNRESTRICTED)]
+
+
+def _follow_the_workers() -> None:
+    """Judge documents by what the workers were started with: this terminal's variables and directory are not theirs."""
+    found = installation.of_the_workers()
+    if found is not None:
+        settings.ENGINE_ROOTS = list(found.roots)
+        settings.ENGINE_ALLOW_SHELL = found.shell_allowed
+        settings.ENGINE_EXECUTABLES = list(found.executables)
 
 
 def _read(text: bytes) -> Any:

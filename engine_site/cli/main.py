@@ -10,7 +10,10 @@ from schema.client import EngineError
 
 from engine_site.cli import output  # isort: skip
 from engine_site.cli.app import app  # isort: skip
-from engine_site.cli import credentials, django_commands, inspection, run_job, seed, servers, jobs, operate, records  # noqa: F401  # isort: skip  # each registers its commands
+
+# Each registers its commands; in the order of the help.
+from engine_site.cli import jobs, inspection, records, operate, doctor  # noqa: F401  # isort: skip
+from engine_site.cli import run_job, servers, credentials, django_commands, seed  # noqa: F401  # isort: skip
 
 __all__ = ["boot", "main"]
 err = output.err

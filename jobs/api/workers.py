@@ -37,6 +37,9 @@ class WorkerOut(Schema):
     heartbeat_age_s: float
     stopped_at: datetime | None
     tools: dict[str, Any] = Field(description="what each tool looks like on that host")
+    environment: dict[str, Any] = Field(
+        description="what it was started with: `roots` in which jobs may work, `shell_allowed`, `executables`, `python`"
+    )
 
     @staticmethod
     def resolve_state(node: Node) -> WorkerState:

@@ -31,6 +31,7 @@ class Node(models.Model):
     slots = models.PositiveIntegerField(default=1)
     queues = models.JSONField(default=list)
     tools = models.JSONField(default=dict, blank=True)
+    environment = models.JSONField(default=dict, blank=True, help_text="the settings that decide which jobs it runs")
     draining = models.BooleanField(default=False)
     stopped_at = models.DateTimeField(null=True, blank=True)
     version = models.CharField(max_length=20, blank=True)

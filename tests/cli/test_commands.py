@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from jobs.models import ErrorGroup, Event, Job, Workstream
+from jobs.models import ErrorGroup, Event, Job, Node, Workstream
 from jobs.states import JobStatus
 from tests.cli.conftest import Engine
 from tests.factories import make_attempt, make_document, make_job
@@ -156,7 +158,49 @@ def test_what_is_not_there_ends_with_66_in_one_sentence(engine: Engine, words: t
     assert said.err.strip() == "engine: Job none not found."
 
 
-def test_doctor_tells_what_it_finds(engine: Engine, place: str) -> None:
+@pytest.fixture
+def worker(settings: Any) -> Node:
+    environment = {
+        "roots": ["/srv/repos"],
+        "shell_allowed": True,
+        "executables": ["make"],
+        "data": "/var/lib/engine",
+        "python": "3.13.9",
+    }
+    settings.ENGINE_ALLOW_SHELL = False
+    return Node.objects.create(name="n1", host="h", pid=1, pid_started=1, environment=environment)
+
+
+def test_doctor_tells_what_the_workers_were_started_with(engine: Engine, worker: Node) -> None:
     said = json.loads(engine("doctor", "--json").out)
-    assert said["where"]
-    assert said["well"] == (place == "remote")  # no worker lives in this test
+    assert said["well"]
+    told = said["workers"][0]
+    assert (told["name"], told["roots"], told["shell_allowed"], told["python"]) == (
+        "n1",
+        ["/srv/repos"],
+        True,
+        "3.13.9",
+    )
+    shown = engine("doctor")
+    assert shown.code == 0
+    assert "/srv/repos" in shown.out
+
+
+def test_doctor_without_a_worker_says_how_to_start_one(engine: Engine) -> None:
+    Node.objects.create(name="gone", host="h", pid=1, pid_started=1, stopped_at=timezone.now())
+    said = engine("doctor")
+    assert said.code == 1
+    assert "engine worker" in said.err
+    assert "gone" in said.out
+
+
+def test_a_document_is_judged_by_the_settings_of_the_workers(
+    engine: Engine, place: str, file: Path, worker: Node, tmp_path: Path
+) -> None:
+    if place == "remote":
+        pytest.skip("a server judges by its own")
+    said = engine("check", str(file))
+    assert said.code == 65
+    assert "/srv/repos" in said.err
+    Node.objects.update(environment={**worker.environment, "roots": [str(tmp_path)]})
+    assert engine("check", str(file)).code == 0

@@ -10,6 +10,8 @@ from jobs import db
 from jobs.errors import Refused
 from jobs.models import Node
 from jobs.services.core import events
+from jobs.services.execution import confinement
+from jobs.services.reading import installation
 from jobs.sql import upkeep
 
 
@@ -41,6 +43,10 @@ def register() -> Node:
                 "slots": settings.ENGINE_SLOTS,
                 "queues": list(settings.ENGINE_QUEUES),
                 "tools": tools(),
+                "environment": {
+                    **installation.of_this_process().as_json(),
+                    "confinement": confinement.state()[1],
+                },
                 "stopped_at": None,
                 "draining": False,
                 "version": engine_version(),
