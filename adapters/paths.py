@@ -37,7 +37,7 @@ def resolve(
     if allowed is not None and not _below(root, allowed):
         raise OutsideRoots(
             f"paths.repo_root {root} is outside of the allowed roots ({_listed(allowed)}); "
-            "work in one of them, or let the administrator add this one"
+            f"start Engine with ENGINE_ROOTS={','.join(map(str, (*allowed, root)))} to allow it"
         )
     for key, place in found.items():
         if place is not None and not _below(place, (root, *(allowed or ()))):

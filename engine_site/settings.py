@@ -158,7 +158,7 @@ ENGINE_NODE = env.text("ENGINE_NODE", os.uname().nodename)
 ENGINE_SLOTS = int(env.number("ENGINE_SLOTS", max(2, os.cpu_count() or 2), 1))
 ENGINE_QUEUES = env.names("ENGINE_QUEUES", "default")
 # Directories in which a job may work and write. Symbolic links are resolved before they are compared.
-ENGINE_ROOTS = [str(Path(root).resolve()) for root in env.names("ENGINE_ROOTS", str(Path.cwd()))]
+ENGINE_ROOTS = [str(Path(root).expanduser().resolve()) for root in env.names("ENGINE_ROOTS", str(Path.cwd()))]
 # Executables that jobs may run besides those that an adapter names; "*" allows all.
 ENGINE_EXECUTABLES = env.names("ENGINE_EXECUTABLES")
 ENGINE_ALLOW_SHELL = env.flag("ENGINE_ALLOW_SHELL", DEBUG)

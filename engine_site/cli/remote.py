@@ -20,12 +20,12 @@ class Remote:
 
     def submit(self, texts: Sequence[bytes], base: Path) -> list[Any]:
         if len(texts) == 1 and texts[0].lstrip()[:1] != b"[":
-            return [self.client.submit(texts[0])]  # as it stands: faults keep their lines
+            return [self.client.submit(texts[0], base=base)]  # as it stands: faults keep their lines
         documents = [document for text in texts for document in _documents(text)]
-        return list(self.client.submit_all(documents))
+        return list(self.client.submit_all(documents, base=base))
 
     def check(self, text: bytes, base: Path) -> dict[str, Any]:
-        return self.client.check(text)
+        return self.client.check(text, base=base)
 
     def job(self, job_id: str) -> Any:
         return self.client.job(job_id)

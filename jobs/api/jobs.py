@@ -1,10 +1,11 @@
 """Jobs: submit, list, look, wait."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from ninja import HeaderEx, P, Query, Router, Schema
+from ninja import HeaderEx, P, Query, QueryEx, Router, Schema
 from ninja.responses import Response
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -30,6 +31,10 @@ DOCUMENT = {"$ref": "#/components/schemas/JobDocument"}
 States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
 Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
 Lately = Literal["1h", "24h", "7d", "30d"]
+Base = QueryEx[
+    Annotated[str, StringConstraints(max_length=4096, pattern=r"^/[^\x00]*$")] | None,
+    P(description="the caller's directory, absolute: what a relative `paths.repo_root` starts from"),
+]
 IdempotencyText = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
 IdempotencyKey = HeaderEx[
     IdempotencyText | None,
@@ -86,7 +91,7 @@ def document_body() -> dict[str, Any]:
     response=answers(JobDetail | list[JobOut], 404, 409, status=201, body=True),
     openapi_extra=document_body(),
 )
-def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: IdempotencyKey = None) -> Any:
+def submit_job(request: HttpRequest, wait: Wait = 0, base: Base = None, idempotency_key: IdempotencyKey = None) -> Any:
     """Put a job document, or a list of up to 200 that may depend on each other, into the queue: all or none.
 
     With an Idempotency-Key the same request is done once within 24 hours; a repetition gets the first answer's jobs.
@@ -94,10 +99,10 @@ def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: Idempotenc
     caller, body = actor(request), request.body
 
     def create() -> dict[str, Any]:
-        return {"jobs": [job.job_id for job in _submit(caller, body)], "list": body.lstrip()[:1] == b"["}
+        return {"jobs": [job.job_id for job in _submit(caller, body, _path(base))], "list": body.lstrip()[:1] == b"["}
 
     if idempotency_key:
-        print_ = idempotency.fingerprint("POST", request.path, body)
+        print_ = idempotency.fingerprint("POST", f"{request.path}?base={base or ''}", body)
         made, again = idempotency.once(caller.user, idempotency_key, print_, create)
     else:
         made, again = create(), False
@@ -113,10 +118,14 @@ def submit_job(request: HttpRequest, wait: Wait = 0, idempotency_key: Idempotenc
     return response
 
 
-def _submit(caller: Actor, body: bytes) -> list[Job]:
+def _path(base: str | None) -> Path | None:
+    return Path(base) if base else None
+
+
+def _submit(caller: Actor, body: bytes, base: Path | None) -> list[Job]:
     documents, source = read_documents(body)
     with db.atomic():
-        jobs = submit.submit_all(documents, by=caller.submitter, sources=[source])
+        jobs = submit.submit_all(documents, by=caller.submitter, sources=[source], base=base)
         for job in jobs:  # where it works is known only now; a refusal takes everything back
             caller.require_submit_to(job.repo_key)
     return jobs
@@ -142,20 +151,20 @@ def read_documents(body: bytes) -> tuple[list[Any], str | None]:
     response=answers(CheckOut, body=True),
     openapi_extra=document_body(),
 )
-def check_job(request: HttpRequest) -> Any:
+def check_job(request: HttpRequest, base: Base = None) -> Any:
     """Say everything that is wrong with a document, and what is only unusual; nothing is written."""
     document, problems = schema.parse(request.body)
     if problems:
         return {"ok": False, "problems": [item.as_dict() for item in problems], "warnings": [], "adds": []}
     if isinstance(document, list):
-        reports = [submit.check(item) for item in document[:MAX_DOCUMENTS]]
+        reports = [submit.check(item, base=_path(base)) for item in document[:MAX_DOCUMENTS]]
         return {
             "ok": all(report.ok for report in reports),
             "problems": [item.as_dict() for report in reports for item in report.problems],
             "warnings": [item.as_dict() for report in reports for item in report.warnings],
             "adds": [added.as_dict() for report in reports for added in report.adds],
         }
-    return submit.check(document, source=request.body.decode("utf-8", "replace")).as_dict()
+    return submit.check(document, source=request.body.decode("utf-8", "replace"), base=_path(base)).as_dict()
 
 
 @router.get("", auth=READ, operation_id="jobs_list", summary="List jobs", response=answers(Page[JobOut]))

@@ -44,18 +44,29 @@ class Client:
         self._transport.close()
 
     # --- jobs --------------------------------------------------------------------------------------------------------
-    def submit(self, document: Document, *, idempotency_key: str = "", wait: float = 0) -> Job:
-        """Put one job into the queue; a path or text is sent unchanged, so that problems keep their line numbers."""
+    def submit(
+        self, document: Document, *, idempotency_key: str = "", wait: float = 0, base: str | Path | None = None
+    ) -> Job:
+        """Put one job into the queue; a path or text is sent unchanged, so that problems keep their line numbers.
+
+        A relative repo_root starts from `base`; without it, from the current directory.
+        """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return cast(Job, self._transport.ask("POST", "jobs", content=_body(document), headers=headers, wait=wait))
+        query = {"base": str(base or Path.cwd())}
+        return cast(
+            Job, self._transport.ask("POST", "jobs", content=_body(document), headers=headers, wait=wait, query=query)
+        )
 
-    def submit_all(self, documents: Sequence[Mapping[str, Any]], *, idempotency_key: str = "") -> list[Job]:
+    def submit_all(
+        self, documents: Sequence[Mapping[str, Any]], *, idempotency_key: str = "", base: str | Path | None = None
+    ) -> list[Job]:
         """Submit all of the jobs or none; they may depend on each other."""
-        return cast(list[Job], self.submit(list(documents), idempotency_key=idempotency_key))
+        return cast(list[Job], self.submit(list(documents), idempotency_key=idempotency_key, base=base))
 
-    def check(self, document: Document) -> dict[str, Any]:
+    def check(self, document: Document, *, base: str | Path | None = None) -> dict[str, Any]:
         """Validate: `ok`, `problems` and `warnings`. Nothing is stored."""
-        return cast(dict[str, Any], self._transport.ask("POST", "jobs/check", content=_body(document)))
+        query = {"base": str(base or Path.cwd())}
+        return cast(dict[str, Any], self._transport.ask("POST", "jobs/check", content=_body(document), query=query))
 
     def job(self, job_id: str, *, wait: float = 0) -> Job:
         return cast(Job, self._transport.ask("GET", f"jobs/{job_id}", wait=wait))

@@ -9,6 +9,7 @@ from django.shortcuts import render, resolve_url
 
 import schema
 from adapters import registry
+from adapters.place import place_of
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import Job, JobTemplate, QueueControl, Secret
 from jobs.pages.jobs.job_detail import find_job
@@ -21,7 +22,7 @@ from jobs.pages.submit.json_editor import send
 from jobs.services.reading.queue_status import DEFAULT
 from jobs.services.reading.tool_status import find_tool, tool_statuses
 from jobs.services.reading.wait_reasons import for_submission
-from jobs.services.submission import submit
+from jobs.services.submission import job_paths, submit
 from jobs.states import Priority
 
 
@@ -77,11 +78,12 @@ def dry_run(request: PageRequest, draft: form_data.Draft) -> dict[str, Any]:
     """Everything that would be wrong, and what would happen; nothing is written."""
     document = draft.document or {}
     report = submit.check(document) if not draft.errors else submit.Checked([], [])
+    places = job_paths.located(document, None)[0] if report.ok and not draft.errors else None
     problems = list(report.problems)
     for problem in problems:
         name = _field_of(problem.pointer)
         if name:
-            draft.errors.setdefault(name, problem.message)
+            draft.errors.setdefault(name, form_data.in_words_of_the_form(problem.message))
     tool = document.get("tool", "")
     status = find_tool(request.actor, tool)
     waits = for_submission(tool, (document.get("metadata") or {}).get("queue", DEFAULT)) if tool else None
@@ -92,7 +94,9 @@ def dry_run(request: PageRequest, draft: form_data.Draft) -> dict[str, Any]:
     return {
         "ok": not draft.errors and report.ok,
         "errors": draft.errors,
-        "problems": problems,
+        # What stands beside its field is not said twice.
+        "problems": [problem for problem in problems if not _field_of(problem.pointer)],
+        "place": place_of(places.working_dir) if places else None,
         "warnings": report.warnings,
         "adds": report.adds,
         "queued": status.queued if status else 0,

@@ -35,6 +35,10 @@ POINTERS = {
 }
 
 
+# A form knows no keys of a document.
+WORDS = {"paths.repo_root": "The repository", "paths.working_dir": "The working directory"}
+
+
 @dataclass
 class Draft:
     """The values as typed, the document they make, and what is wrong with which field."""
@@ -42,6 +46,12 @@ class Draft:
     values: dict[str, str]
     document: dict[str, Any] | None = None
     errors: dict[str, str] = field(default_factory=dict)
+
+
+def in_words_of_the_form(sentence: str) -> str:
+    for key, words in WORDS.items():
+        sentence = sentence.replace(key, words)
+    return sentence
 
 
 def adapter_named(name: str) -> Adapter:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 
@@ -33,7 +34,8 @@ def check(document: Any) -> dict[str, Any]:
     if plain:
         raise InvalidDocument(f"A template keeps no values of an environment; name a secret for {plain[0]} instead.")
     kept = without_values(document)
-    report = submit.check({**kept, **STAND_IN})
+    # A template may leave its repository open: any directory that is allowed stands in for it.
+    report = submit.check({**kept, **STAND_IN}, base=Path(settings.ENGINE_ROOTS[0]))
     if not report.ok:
         raise InvalidDocument(report.problems[0].message, report.problems)
     return kept
