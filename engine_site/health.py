@@ -1,5 +1,8 @@
 """Health for load balancers and watchdogs: is the process up, does the database answer, is work being taken."""
 
+import os
+
+from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -9,7 +12,14 @@ from jobs.models import Job, Node, StepAttempt
 from jobs.models.durations import elapsed_s
 from jobs.queue.limits import Limits
 
+LEAST_FREE_BYTES = 8_000_000  # less than SQLite may need for one transaction and its log
 MAX_WAIT_S = 30  # a job that may start and does not for so long, although a slot is free: nobody takes work
+
+
+def free_bytes() -> int:
+    """Room on the disk of the data directory, for a user who is not root."""
+    found = os.statvfs(settings.ENGINE_DATA_DIR)
+    return found.f_bavail * found.f_frsize
 
 
 @require_safe
@@ -22,11 +32,13 @@ def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers as well."""
+    """The database answers as well, and there is room to write."""
     try:
         Node.objects.exists()
     except DatabaseFault:
         return JsonResponse({"status": "unavailable", "because": "the database does not answer"}, status=503)
+    if free_bytes() < LEAST_FREE_BYTES:
+        return JsonResponse({"status": "unavailable", "because": "the disk of the data directory is full"}, status=503)
     return JsonResponse({"status": "ok"})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.signals import got_request_exception
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
@@ -16,6 +17,7 @@ from jobs.api.responses import PROBLEM
 from jobs.errors import InvalidDocument, Refused
 
 log = logging.getLogger("engine.api")
+DISK_FULL = re.compile(r"disk is full|no space left|could not extend file", re.IGNORECASE)  # SQLite, PostgreSQL
 SOME_OF = re.compile(r"\^\(\(([a-z_|]+)\)\(,")
 
 
@@ -88,6 +90,14 @@ def missing(request: HttpRequest, _: Http404) -> HttpResponse:
     return problem(request, 404, "Not found.")
 
 
+def unwritable(request: HttpRequest, fault: OperationalError) -> HttpResponse:
+    """A full disk is the operator's to mend, and no defect; whatever else the database says is one."""
+    if not DISK_FULL.search(str(fault)):
+        return defect(request, fault)
+    log.error("request to %s could not be written: %s", request.path, fault)
+    return problem(request, 507, "The disk is full: nothing was written. Make room and send it again.", "disk_full")
+
+
 def defect(request: HttpRequest, error: Exception) -> HttpResponse:
     """An unexpected error: the log has the traceback under the id in the response."""
     number = getattr(request, "request_id", "")
@@ -105,6 +115,7 @@ def install(api: NinjaAPI) -> None:
         Throttled: throttled,
         HttpError: http_error,
         Http404: missing,
+        OperationalError: unwritable,
         Exception: defect,
     }
     for kind, handler in handlers.items():

@@ -22,6 +22,7 @@ MEANINGS = {
     "invalid_request": (422, "Parameters or body break a rule; `problems` names each fault."),
     "too_many_requests": (429, "The limit for this minute is used up; Retry-After says how many seconds to wait."),
     "defect": (500, "Engine failed; its log has the reason under `request_id`."),
+    "disk_full": (507, "The disk of the database is full: nothing was written. Make room and send it again."),
     "no_streams": (501, "This server holds no streams open; ask for the lines instead."),
 }
 

@@ -1,11 +1,13 @@
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from jobs.services.operations import controls
+from jobs.services.submission import submit
 from tests.api.conftest import Api
 from tests.api.matrix import committed_document
 from tests.api.operations_table import PAGE, table
-from tests.factories import make_job, make_user
+from tests.factories import make_document, make_job, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +100,21 @@ def test_the_docs_page_needs_a_login_and_nothing_from_outside(client: Client) ->
 
 def test_the_table_of_operations_is_up_to_date() -> None:
     assert PAGE.read_text() == table(committed_document()), "run: python -m tests.api.operations_table"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("database or disk is full", 507),
+        ("could not extend file: No space left on device", 507),
+        ("no such table", 500),
+    ],
+)
+def test_a_full_disk_is_told_apart_from_a_defect(api: Api, monkeypatch, words: str, status: int) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError(words)
+
+    monkeypatch.setattr(submit, "submit_all", full)
+    answer = api.post("/jobs", make_document())
+    assert answer.status_code == status
+    assert (answer.json()["code"] == "disk_full") is (status == 507)

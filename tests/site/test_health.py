@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from engine_site import health
 from jobs.models import Node
 from tests.factories import make_attempt, make_job
 
@@ -68,3 +69,10 @@ def test_slots_are_counted_from_the_workers_own_attempts(client: Client) -> None
     for _ in range(2):
         make_attempt(make_job(status="running"), "running", node="a command in the foreground")
     assert client.get("/healthz/workers").json()["free_slots"] == 2
+
+
+def test_a_full_disk_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "free_bytes", lambda: 1000)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["because"]) == (503, "the disk of the data directory is full")
+    assert client.get("/healthz").status_code == 200
