@@ -24,6 +24,11 @@ ROLES: dict[str, tuple[Scope, ...]] = {
 ADMIN_APPS = ("jobs", "auth", "axes")  # what the admin role may edit on the admin site, once marked as staff
 
 
+def roles_with(scope: str) -> list[str]:
+    """The roles that give the scope, the least of them first."""
+    return [role for role, scopes in ROLES.items() if scope in scopes]
+
+
 def make_groups(using: str, apps: Any = installed, **_: Any) -> None:
     """A post_migrate handler: the permissions exist by then."""
     group_of = apps.get_model("auth", "Group").objects.using(using)

@@ -61,6 +61,7 @@ urlpatterns = [
     path("events", events.events, name="events"),
     path("events.ndjson", events.export, name="events-export"),
     path("-/events/fresh", events.fresh, name="events-fresh"),
+    path("settings/password", settings_pages.password, name="password"),
     path("settings/tokens/new", settings_pages.token_new, name="token-new"),
     path("settings/tokens/<int:pk>/revoke", settings_pages.token_revoke, name="token-revoke"),
     path("settings/templates", job_templates.listed, name="templates"),

@@ -9,8 +9,11 @@ from typing import Any
 
 import django
 from django.conf import settings as conf
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpResponse
 from django.shortcuts import render, resolve_url
+from django.urls import reverse
 
 from jobs import db
 from jobs.errors import Refused
@@ -20,7 +23,7 @@ from jobs.pages.shared.htmx import done, refused
 from jobs.pages.shared.labels import duration, size
 from jobs.pages.shared.page_view import PageRequest, page
 from jobs.roles import TOKEN_SCOPES
-from jobs.services.accounts import tokens
+from jobs.services.accounts import passwords, tokens
 from jobs.services.execution import confinement
 
 TABS = (
@@ -39,6 +42,8 @@ def settings(request: PageRequest, tab: str) -> HttpResponse:
     if tab not in dict(TABS):  # "templates" has a page of its own
         raise missing("page of settings", tab)
     context: dict[str, Any] = {"tab": tab, "tabs": TABS, "scopes": sorted(request.actor.scopes)}
+    if tab == "profile":
+        context["form"] = _password_form(request)
     if tab == "tokens":
         return _tokens(request, context)
     if tab == "policies":
@@ -108,9 +113,34 @@ def _tokens(request: PageRequest, context: dict[str, Any], made: str = "", statu
     return render(
         request,
         "settings/tokens.html",
-        context | {"tokens": rows, "made": made, "scopes": scopes, "lives": LIVES},
+        context
+        | {
+            "tokens": rows,
+            "made": made,
+            "scopes": scopes,
+            "lives": LIVES,
+            "jobs_address": request.build_absolute_uri(reverse("api:api-root") + "jobs"),
+        },
         status=status,
     )
+
+
+def _password_form(request: PageRequest) -> PasswordChangeForm:
+    form = PasswordChangeForm(request.actor.user, request.POST or None)
+    form.fields["old_password"].widget.attrs.pop("autofocus", None)  # who comes to the page wants to read it
+    return form
+
+
+@page("GET", "HEAD", "POST")
+def password(request: PageRequest) -> HttpResponse:
+    """Change one's own password; the other sessions of the person end, this one goes on."""
+    form = _password_form(request)
+    if request.method == "POST" and form.is_valid():
+        passwords.change(request.actor.user, form.cleaned_data["new_password1"])
+        update_session_auth_hash(request, request.actor.user)
+        return done(request, "Your password is changed.", resolve_url("settings", tab="profile"))
+    context = {"tab": "profile", "tabs": TABS, "scopes": sorted(request.actor.scopes), "form": form}
+    return render(request, "settings/profile.html", context, status=422 if form.errors else 200)
 
 
 @page("POST")

@@ -150,6 +150,7 @@ def overview(request: PageRequest) -> HttpResponse:
     for build in PARTS.values():
         context |= build(now)
     beat = context["pulse"]
+    context["any"] = beat.good or beat.bad or request.actor.jobs().exists()
     context |= {"columns": columns(beat.hours, 96), "busiest": _busiest(beat), "now": db.now(), "links": _links()}
     return render(request, "overview/page.html", context)
 

@@ -6,6 +6,8 @@ import secrets
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from jobs.roles import roles_with
+
 log = logging.getLogger("engine.pages")
 
 
@@ -21,9 +23,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", {**about, "layout": "base.html" if signed_in else "bare.html"}, status=404)
 
 
-def not_allowed(request: HttpRequest, why: str = "", *, shell: bool = False) -> HttpResponse:
-    """Says who is signed in, and lets them sign out. `shell`: with the menu, for those who may read."""
-    return render(request, "403.html", {"layout": "base.html" if shell else "bare.html", "why": why}, status=403)
+def not_allowed(request: HttpRequest, why: str = "", *, scope: str = "", shell: bool = False) -> HttpResponse:
+    """Says who is signed in and which roles have the `scope`, and lets them sign out.
+
+    `shell`: with the menu, for those who may read.
+    """
+    context = {"layout": "base.html" if shell else "bare.html", "why": why, "needed": roles_with(scope)}
+    return render(request, "403.html", context, status=403)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

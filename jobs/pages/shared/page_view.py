@@ -45,7 +45,12 @@ def page(*methods: str, scope: Scope = "read", part: bool = False) -> Callable[[
             except NotFound as refusal:
                 raise error_pages.missing("", refusal.message) from None
             except NotAllowed as refusal:
-                return error_pages.not_allowed(request, refusal.message, shell=checked.actor.may("read") and not part)
+                return error_pages.not_allowed(
+                    request,
+                    refusal.message,
+                    scope=str(refusal.extra.get("scope", "")),
+                    shell=checked.actor.may("read") and not part,
+                )
             if part:
                 response["Cache-Control"] = "no-store"
             return response
