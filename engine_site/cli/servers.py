@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from django.conf import settings
 from django.core.management import call_command
 from rich.console import Console
 
 from engine_site import demo as demonstration
+from engine_site import first_steps
 from engine_site.cli.app import app
 from engine_site.up import Failed, open_port, prepare
 from engine_site.up import up as run_site
@@ -34,12 +37,16 @@ def up(
         if demo:
             user, password = demonstration.user_and_password()
             out.print("Running the sample jobs ...")
-            demonstration.play(out.print)
+            jobs = demonstration.play(out.print)
             out.print(f"\n[bold]Engine is ready:[/] {address}\n  user      {user}\n  password  {password}\n")
+            _to_paste(first_steps.after_demo(address, Path(jobs[0].paths["repo_root"]), user))
         else:
             out.print(f"\n[bold]Engine is ready:[/] {address}\n")
-            if not demonstration.anybody():
-                out.print("No user exists yet. Create one with: engine manage createsuperuser\n")
+            somebody = demonstration.anybody()
+            if not somebody:
+                out.print("No user exists yet; the first of these lines makes one.")
+            _to_paste(first_steps.after_up(anybody=somebody))
+            out.print(f"Jobs may work in {', '.join(settings.ENGINE_ROOTS)}; ENGINE_ROOTS names other directories.")
         confined, sentence = confinement.state()
         if not confined:
             out.print(f"[red]{sentence}[/]\n")
@@ -47,6 +54,13 @@ def up(
 
     with _one_sentence():
         run_site(host, port, ready, out.print)
+
+
+def _to_paste(lines: list[str]) -> None:
+    out.print("In another terminal, in this directory:")
+    for line in lines:
+        out.print(f"  {line}", markup=False)
+    out.print("")
 
 
 @app.command()
