@@ -1,6 +1,8 @@
 """Search over everything that has a name; the palette is the same answer in a dialog."""
 
+import re
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.db.models import Q
 from django.http import HttpResponse
@@ -8,9 +10,11 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from jobs.access import Actor
+from jobs.pages.jobs.action_table import possible_actions
 from jobs.pages.shared.addresses import jobs_url
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
-from jobs.states import FAILURES, JobStatus
+from jobs.services.operations.action_rules import ActionRules
+from jobs.states import FAILURES, JobStatus, Verb
 
 EACH = 6
 PLACES = (
@@ -22,6 +26,14 @@ PLACES = (
     ("Workers", "workers", "workers", "w"),
     ("Events", "events", "events", "v"),
 )
+SETTINGS = {
+    "profile": "Settings: profile, theme and shortcuts",
+    "tokens": "Settings: API tokens",
+    "templates": "Settings: job templates",
+    "policies": "Settings: policies and limits",
+    "retention": "Settings: retention",
+}
+JOB_PAGE = re.compile(r"/jobs/(?!new$|new/|bulk$|check$|views/)([^/]+)")
 
 
 def find(actor: Actor, question: str) -> dict[str, Any]:
@@ -55,6 +67,25 @@ def actions(actor: Actor, text: str) -> list[tuple[str, str, str, str]]:
     ]
     if not actor.may("submit"):
         listed = listed[2:]
+    listed += [(label, _settings(tab), "settings", "") for tab, label in SETTINGS.items() if text]
+    return [one for one in listed if text in one[0].lower()]
+
+
+def _settings(tab: str) -> str:
+    return reverse("templates") if tab == "templates" else reverse("settings", args=[tab])
+
+
+def actions_on_page(request: PageRequest, text: str) -> list[tuple[str, str, str, str]]:
+    """What may be done now to the job whose page the palette was opened on."""
+    on = JOB_PAGE.match(urlsplit(request.headers.get("HX-Current-URL", "")).path)
+    job = jobs_of(request.actor).filter(job_id=unquote(on[1])).first() if on else None
+    if job is None:
+        return []
+    listed = [
+        (f"{action.label} {job.job_id}", reverse("job-act", args=[job.job_id, action.name]), action.glyph, action.key)
+        for action in possible_actions(ActionRules(job, request.actor))
+        if action.name is not Verb.REVIEW  # its form is on the page
+    ]
     return [one for one in listed if text in one[0].lower()]
 
 
@@ -84,7 +115,9 @@ def palette(request: PageRequest) -> HttpResponse:
             "found": found,
             "recent": recent,
             "places": [] if question.startswith("#") else places,
-            "actions": [] if question.startswith("#") else actions(request.actor, text),
+            "actions": []
+            if question.startswith("#")
+            else actions_on_page(request, text) + actions(request.actor, text),
             "q": question,
         },
     )
