@@ -163,7 +163,7 @@ def worker(settings: Any) -> Node:
     environment = {
         "roots": ["/srv/repos"],
         "shell_allowed": True,
-        "executables": ["make"],
+        "executables": ["python3"],
         "data": "/var/lib/engine",
         "python": "3.13.9",
     }
