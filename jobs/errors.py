@@ -1,6 +1,6 @@
 """Exceptions: one class per refusal. Each interface turns them into its own answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -39,6 +39,18 @@ class InvalidDocument(Refused):
     def __init__(self, message: str, problems: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.problems = list(problems)
+
+
+class InvalidFilter(Refused):
+    """A filter has a value that does not exist; `faults` has a sentence for each field."""
+
+    code = "invalid_request"
+    status = 422
+    exit_code = 65
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {fault}" for name, fault in faults.items()) + ".")
+        self.faults = dict(faults)
 
 
 class DuplicateJob(Refused):

@@ -11,6 +11,7 @@ from rich.status import Status
 from engine_site.cli import output
 from engine_site.cli.app import app
 from engine_site.cli.backend import Backend, backend
+from engine_site.cli.filter_options import with_filter_options
 from jobs.errors import NotFound
 from jobs.services.submission.job_files import exit_code
 from jobs.states import SETTLED, ReviewVerdict, Verb
@@ -104,21 +105,12 @@ def status(
 
 
 @app.command("list")
+@with_filter_options
 def list_jobs(
-    status: Annotated[
-        str, typer.Option(help="States, or active, final, attention, unsuccessful; commas between.")
-    ] = "",
-    tool: Annotated[str, typer.Option(help="Tools, commas between.")] = "",
-    run: Annotated[str, typer.Option(help="Runs, commas between.")] = "",
-    workstream: Annotated[str, typer.Option(help="Workstreams, commas between.")] = "",
-    queue: Annotated[str, typer.Option(help="Queues, commas between.")] = "",
-    search: Annotated[str, typer.Option("--search", "-s", help="A part of the id or the title.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 30,
-    as_json: Json = False,
+    filters: dict[str, str], limit: Annotated[int, typer.Option(min=1, max=10_000)] = 30, as_json: Json = False
 ) -> None:
     """List jobs, newest first."""
-    given = {"status": status, "tool": tool, "run_id": run, "workstream_id": workstream, "queue": queue, "q": search}
-    rows = backend().jobs({name: value for name, value in given.items() if value}, limit)
+    rows = backend().jobs(filters, limit)
     if as_json:
         output.as_json(rows)
         return

@@ -85,7 +85,7 @@ class Local(LocalRecords, LocalControls):
         return as_row(self._find(job_id), JobDetail)
 
     def jobs(self, filters: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
-        rows = JobFilter.of(filters).apply(Job.objects.select_related("workstream")).order_by("-pk")
+        rows = JobFilter.read(filters).apply(Job.objects.select_related("workstream"), me=self.by).order_by("-pk")
         return [as_row(job, JobOut) for job in rows[:limit]]
 
     def act(self, job_id: str, verb: Verb, order: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from pydantic import Field, StringConstraints
 
 from jobs.api.auth import OPERATE, READ, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
-from jobs.api.responses import WHOLE, Moment, RequestBody, Text, answers
+from jobs.api.responses import WHOLE, RequestBody, Text, answers
 from jobs.errors import NotFound
 from jobs.models import ErrorGroup
 from jobs.services.operations import controls
+from jobs.services.reading.moments import Moment
 from jobs.states import ErrorState
 
 router = Router(tags=["errors"])

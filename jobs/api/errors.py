@@ -18,7 +18,6 @@ from jobs.errors import InvalidDocument, Refused
 
 log = logging.getLogger("engine.api")
 DISK_FULL = re.compile(r"disk is full|no space left|could not extend file", re.IGNORECASE)  # SQLite, PostgreSQL
-SOME_OF = re.compile(r"\^\(\(([a-z_|]+)\)\(,")
 
 
 def problem(request: HttpRequest, status: int, detail: str, code: str = "", **extra: Any) -> HttpResponse:
@@ -57,12 +56,9 @@ def _item(fault: dict[str, Any]) -> dict[str, Any]:
     # Ninja puts the parameter's name before the path into a body; a pointer begins inside the body.
     steps = path[1:] if place == "body" and len(path) > 1 else path
     pointer = "".join(f"/{step}" for step in steps) if place == "body" else f"{place}:{'.'.join(path)}"
-    message = fault["msg"]
-    if words := SOME_OF.match(str((fault.get("ctx") or {}).get("pattern", ""))):
-        message = f"use some of {words[1].replace('|', ', ')}; commas between"
     return {
         "pointer": pointer,
-        "message": f"{'.'.join(steps) or place}: {message}",
+        "message": f"{'.'.join(steps) or place}: {fault['msg']}",
         "found": "",
         "allowed": "",
         "suggestion": "",

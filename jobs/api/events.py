@@ -13,12 +13,13 @@ from jobs.api.auth import READ, actor
 from jobs.api.errors import problem
 from jobs.api.logs import NO_STREAMS, ResumeAt
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
-from jobs.api.responses import Moment, RowId, Text, answers
+from jobs.api.responses import RowId, Text, answers
 from jobs.api.schemas import EventOut
 from jobs.errors import NotFound
 from jobs.models import Event
 from jobs.services.reading.event_stream import watch_events
 from jobs.services.reading.events import matching
+from jobs.services.reading.moments import Moment
 from jobs.services.reading.sse import Message
 from jobs.streaming.credentials import Credential, credential_of
 from jobs.streaming.responses import can_stream, event_stream

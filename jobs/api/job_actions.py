@@ -9,13 +9,13 @@ from pydantic import Field
 
 from jobs.access import Actor
 from jobs.api.auth import REVIEW, SUBMIT, actor
-from jobs.api.jobs import FilterFields
 from jobs.api.responses import Key, RequestBody, Text, answers
 from jobs.api.schemas import JobDetail
 from jobs.errors import InvalidDocument, Refused
 from jobs.models import Job
 from jobs.services.operations import job_actions
 from jobs.services.operations.action_rules import Order, refusal
+from jobs.services.reading.job_filter import JobFilter
 from jobs.states import ReviewVerdict, Verb
 
 router = Router(tags=["jobs"])
@@ -141,7 +141,7 @@ def _act(
     return job_actions.act(verb, job, by=caller, order=order)
 
 
-class BulkFilter(RequestBody, FilterFields):
+class BulkFilter(RequestBody, JobFilter):
     """The filter of the list, without paging."""
 
 
@@ -184,7 +184,7 @@ def bulk(request: HttpRequest, order: BulkIn) -> Any:
     if order.job_ids is not None:
         ids = list(dict.fromkeys(order.job_ids))
     else:
-        rows = order.filter.as_filter().apply(caller.jobs()).order_by("-pk") if order.filter else Job.objects.none()
+        rows = order.filter.apply(caller.jobs(), me=caller.name).order_by("-pk") if order.filter else Job.objects.none()
         ids = list(rows.values_list("job_id", flat=True)[: MOST + 1])
         if len(ids) > MOST:
             raise InvalidDocument(f"The filter names more than {MOST:,} jobs; narrow it.")

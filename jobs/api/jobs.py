@@ -1,36 +1,32 @@
 """Jobs: submit, list, look, wait."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import HeaderEx, P, Query, QueryEx, Router, Schema
 from ninja.responses import Response
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 import schema
 from jobs import db
 from jobs.access import Actor
 from jobs.api.auth import READ, SUBMIT, actor
 from jobs.api.pagination import Page, PageQuery, Sparse, one, page
-from jobs.api.responses import Key, Moment, ProblemItem, Text, Wait, answers, some_of
+from jobs.api.responses import Key, ProblemItem, Wait, answers
 from jobs.api.schemas import AddedOut, JobDetail, JobOut
 from jobs.api.shaping import shaped
 from jobs.errors import InvalidDocument
 from jobs.models import Job
-from jobs.services.reading.job_filter import GROUPS, JobFilter
+from jobs.services.reading.job_filter import JobFilter
 from jobs.services.reading.redaction import shown_document
 from jobs.services.reading.waiting import wait_for
 from jobs.services.submission import idempotency, submit
-from jobs.states import JobStatus, Priority
 
 router = Router(tags=["jobs"])
 MAX_DOCUMENTS = 200
 DOCUMENT = {"$ref": "#/components/schemas/JobDocument"}
-States = Annotated[str, StringConstraints(max_length=500, pattern=some_of(*JobStatus.values, *GROUPS))]
-Priorities = Annotated[str, StringConstraints(max_length=80, pattern=some_of(*Priority.values))]
-Lately = Literal["1h", "24h", "7d", "30d"]
 Base = QueryEx[
     Annotated[str, StringConstraints(max_length=4096, pattern=r"^/[^\x00]*$")] | None,
     P(description="the caller's directory, absolute: what a relative `paths.repo_root` starts from"),
@@ -42,28 +38,8 @@ IdempotencyKey = HeaderEx[
 ]
 
 
-class FilterFields(BaseModel):
-    status: States = Field("", description="states, or active, final, attention, unsuccessful; commas between")
-    tool: Text = Field("", description="tools, commas between")
-    run_id: Text = Field("", description="runs, commas between")
-    workstream_id: Text = Field("", description="workstreams, commas between")
-    queue: Text = Field("", description="queues, commas between")
-    priority: Priorities = Field("", description="critical, high, normal, low; commas between")
-    reason: Text = Field("", description="reasons, commas between")
-    submitted_by: Text = Field("", description="people, commas between")
-    run: Text = Field("", description="the same as run_id, as in the addresses of the pages")
-    ws: Text = Field("", description="the same as workstream_id")
-    submitter: Text = Field("", description="the same as submitted_by")
-    q: Text = Field("", description="a part of the title, the id or the summary; or a submitter")
-    since: Lately | Moment | None = Field(None, description="submitted at this time or later, or lately")
-    until: Moment | None = Field(None, description="submitted before this time")
-
-    def as_filter(self) -> JobFilter:
-        return JobFilter.of(self.model_dump(include=set(FilterFields.model_fields)))
-
-
-class JobsQuery(PageQuery, FilterFields):
-    pass
+class JobsQuery(PageQuery, JobFilter):
+    """The filter, and the place in the list."""
 
 
 class CheckOut(Schema):
@@ -170,7 +146,8 @@ def check_job(request: HttpRequest, base: Base = None) -> Any:
 @router.get("", auth=READ, operation_id="jobs_list", summary="List jobs", response=answers(Page[JobOut]))
 def list_jobs(request: HttpRequest, query: Query[JobsQuery]) -> Any:
     """Jobs that the caller may see, newest first."""
-    rows = query.as_filter().apply(actor(request).jobs()).for_list()
+    caller = actor(request)
+    rows = query.apply(caller.jobs(), me=caller.name).for_list()
     return page(request, rows, JobOut, query)
 
 

@@ -1,11 +1,9 @@
 """Responses of the API: one shape for every refusal, and their list for OpenAPI."""
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 PROBLEM = "application/problem+json"
 
@@ -46,23 +44,10 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _within_reach(moment: datetime) -> datetime:
-    """Databases and time zones differ at the ends of the calendar; to a filter everything out there is the same."""
-    if moment.year < 1971:
-        return datetime(1971, 1, 1, tzinfo=UTC)
-    return datetime(2199, 12, 31, tzinfo=UTC) if moment.year > 2199 else moment
-
-
 def some_of(*words: str) -> str:
-    """The pattern of a list of some of these words, commas between; errors.py makes a sentence of it."""
+    """The pattern of a list of some of these words, commas between."""
     one = "|".join(words)
     return f"^(({one})(,({one}))*)?$"
-
-
-def _written_out(value: Any) -> Any:
-    if isinstance(value, str | int | float) and not DATE.match(str(value)):
-        raise ValueError("write it as 2026-01-31T12:00:00Z")
-    return value
 
 
 def _a_number(value: Any) -> Any:
@@ -71,8 +56,6 @@ def _a_number(value: Any) -> Any:
     return value
 
 
-DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
-Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_within_reach), BeforeValidator(_written_out)]
 # For whole numbers, together with Field(strict=False): 3.0 is one in JSON, true and "3" are none.
 WHOLE = BeforeValidator(_a_number)
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]

@@ -11,11 +11,12 @@ from pydantic import Field, StringConstraints
 from jobs.access import Actor
 from jobs.api.auth import READ, actor
 from jobs.api.pagination import Page, PageQuery, page
-from jobs.api.responses import Moment, RequestBody, RowId, answers
+from jobs.api.responses import RequestBody, RowId, answers
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import ApiToken
 from jobs.roles import TOKEN_SCOPES
 from jobs.services.accounts import tokens
+from jobs.services.reading.moments import Moment
 
 router = Router(tags=["tokens"])
 

@@ -184,12 +184,6 @@ def query(context: dict[str, Any], **changes: Any) -> str:
     return f"?{params.urlencode()}"
 
 
-@register.simple_tag(takes_context=True)
-def query_set(context: dict[str, Any], key: str, value: Any) -> str:
-    """The page's address with the parameter `key`, known only at run time, set to `value`, or removed without one."""
-    return query(context, **{key: value or None})
-
-
 @register.simple_tag
 def log_address(job: Job, attempt: StepAttempt, line: int | None = None) -> str:
     """An attempt's log, at a line if one is known."""

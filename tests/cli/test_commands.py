@@ -204,3 +204,21 @@ def test_a_document_is_judged_by_the_settings_of_the_workers(
     assert "/srv/repos" in said.err
     Node.objects.update(environment={**worker.environment, "roots": [str(tmp_path)]})
     assert engine("check", str(file)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("status", "succeeded"), ("tool", "nonesuch"), ("priority", "urgent"), ("since", "yesterday")]
+)
+def test_an_unknown_value_of_a_filter_is_named_in_one_sentence(engine: Engine, option: str, value: str) -> None:
+    said = engine("list", f"--{option}", value)
+    assert (said.code, said.out) == (65, "")
+    first = said.err.splitlines()[0]
+    assert first.startswith("engine: ")
+    assert f"{option}: " in first
+
+
+def test_list_takes_each_filter_of_the_page(engine: Engine) -> None:
+    make_job(queue="night", priority="low", title="Found")
+    make_job(queue="day", title="Other")
+    said = engine("list", "--queue", "night", "--priority", "low,high", "--status", "active", "--since", "24h")
+    assert (said.code, "Found" in said.out, "Other" in said.out) == (0, True, False), said.err

@@ -1,12 +1,15 @@
-"""Filters of the jobs list, as written in the address: repeat a key for "or"."""
+"""The filter of the list of jobs as an address has it: repeat a key for "or"."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 from django.http import QueryDict
+from django.utils.http import urlencode
 
+from jobs.errors import InvalidFilter
 from jobs.models.job import JobQuerySet
-from jobs.services.reading.job_filter import JobFilter
+from jobs.services.reading.job_filter import FACETS, JobFilter, split
 from jobs.states import ALIVE, FAILURES, JobStatus
 
 _S = JobStatus
@@ -23,75 +26,86 @@ TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Completed", (_S.COMPLETED,)),
     ("Cancelled", (_S.CANCELLED,)),
 )
-SINCE = {"1h": "Last hour", "24h": "Last 24 h", "7d": "Last 7 days", "30d": "Last 30 days"}
 SORTS = {"": "Newest first", "oldest": "Oldest first"}
-LABELS = {
-    "status": "Status",
-    "tool": "Tool",
-    "run": "Run",
-    "ws": "Workstream",
-    "submitter": "Submitter",
-    "since": "Time",
-    "q": "Search",
-}
+# By its name in an address. The API's longer names are accepted too.
+FIELDS = {facet.short or name: facet for name, facet in FACETS.items()}
+_SHORT = {name: facet.short or name for name, facet in FACETS.items()}
 
 
 @dataclass(frozen=True)
 class Filters:
-    status: tuple[str, ...] = ()
-    tool: tuple[str, ...] = ()
-    run: tuple[str, ...] = ()
-    ws: tuple[str, ...] = ()
-    submitter: tuple[str, ...] = ()
-    since: str = ""
-    q: str = ""
+    """The words of each filter as they were typed; `faults` says of which ones there is something wrong."""
+
+    given: Mapping[str, Sequence[str]]
     sort: str = ""
     me: str = ""
 
     @classmethod
     def read(cls, params: QueryDict, me: str = "") -> "Filters":
-        def many(key: str) -> tuple[str, ...]:
-            """Repeated keys and commas both mean "or"."""
-            words = (word.strip()[:120] for value in params.getlist(key)[:20] for word in value.split(",")[:20])
-            return tuple(dict.fromkeys(word for word in words if word))
+        given: dict[str, list[str]] = {}
+        for key in params:
+            name = _SHORT.get(key, key)
+            if name in FIELDS and (words := _words(name, params.getlist(key))):
+                given[name] = [*given.get(name, []), *words]
+        sort = params.get("sort", "")
+        return cls(given, sort if sort in SORTS else "", me)
 
-        since, sort = params.get("since", ""), params.get("sort", "")
-        return cls(
-            status=tuple(s for s in many("status") if s in JobStatus.values),
-            tool=many("tool"),
-            run=many("run"),
-            ws=many("ws"),
-            submitter=many("submitter"),
-            since=since if since in SINCE else "",
-            q=params.get("q", "").replace("\0", "").strip()[:200],
-            sort=sort if sort in SORTS else "",
-            me=me,
-        )
+    @cached_property
+    def _parsed(self) -> JobFilter | InvalidFilter:
+        try:
+            return JobFilter.read({name: ",".join(words) for name, words in self.given.items()})
+        except InvalidFilter as refusal:
+            return refusal
+
+    @property
+    def faults(self) -> dict[str, str]:
+        return self._parsed.faults if isinstance(self._parsed, InvalidFilter) else {}
 
     def apply(self, jobs: JobQuerySet) -> JobQuerySet:
-        names = [self.me if name == "me" else name for name in self.submitter]
-        several = {"status": self.status, "tool": self.tool, "run": self.run, "ws": self.ws, "submitter": names}
-        given = {key: ",".join(values) for key, values in several.items()}
-        return JobFilter.of({**given, "since": self.since, "q": self.q}).apply(jobs)
+        """No job where a filter has a fault: the page says which."""
+        return jobs.none() if isinstance(self._parsed, InvalidFilter) else self._parsed.apply(jobs, me=self.me)
 
     @property
     def applied(self) -> list[str]:
         """Names of the filters in use, the tab aside."""
-        return [key for key in ("tool", "run", "ws", "submitter", "since", "q") if getattr(self, key)]
+        return [name for name in FIELDS if name != "status" and self.words(name)]
 
-    def without(self, key: str) -> "Filters":
-        empty: Any = "" if isinstance(getattr(self, key), str) else ()
-        return replace(self, **{key: empty})
+    def words(self, name: str) -> list[str]:
+        return list(self.given.get(name, ()))
 
-    def words(self, key: str) -> str:
-        """What a button says: `Tool: aider, codex`."""
-        value = getattr(self, key)
-        if key == "since":
-            return SINCE[value] if value else "Any time"
-        return f"{LABELS[key]}: {', '.join(value)}" if value else LABELS[key]
+    def with_words(self, name: str, words: Sequence[str]) -> "Filters":
+        return replace(self, given={**self.given, name: list(words)})
+
+    def without(self, name: str) -> "Filters":
+        return self.with_words(name, ())
+
+    @property
+    def q(self) -> str:
+        return "".join(self.words("q"))
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return [(name, word) for name in FIELDS for word in self.words(name)]
+
+    @property
+    def query(self) -> str:
+        """The address's part after the question mark."""
+        return urlencode([*self.pairs, *([("sort", self.sort)] if self.sort else [])])
+
+    def label(self, name: str) -> str:
+        """`Tool: aider, codex`."""
+        facet, words = FIELDS[name], self.words(name)
+        return f"{facet.label}: {', '.join(facet.choices.get(word, word) for word in words)}" if words else facet.label
 
     def tab(self) -> str:
         """The tab that shows just these states; "All" without any; none if the address mixes them."""
-        if not self.status:
-            return "All"
-        return next((name for name, states in TABS if set(states) == set(self.status)), "")
+        states = self.words("status")
+        return next((name for name, of_tab in TABS if set(of_tab) == set(states)), "") if states else "All"
+
+
+def _words(name: str, values: Sequence[str]) -> list[str]:
+    """Repeated keys and commas both mean "or"; of what takes one value, the last counts."""
+    texts = [text.replace("\0", "").strip() for text in values]
+    if not FIELDS[name].several:
+        return [text for text in texts[-1:] if text]
+    return split(",".join(texts))

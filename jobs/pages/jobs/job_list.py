@@ -1,6 +1,7 @@
 """The list of jobs: filters, keyset pages, and the poll that keeps rows fresh in place."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,12 +16,13 @@ from jobs.access import Actor
 from jobs.models import Job
 from jobs.models.job import JobQuerySet
 from jobs.pages.jobs import saved_views
-from jobs.pages.jobs.filters import LABELS, SINCE, TABS, Filters
+from jobs.pages.jobs.filters import FIELDS, TABS, Filters
 from jobs.pages.shared import context_processors
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.htmx import tag
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import most_attempts
+from jobs.services.reading.job_filter import ME
 from jobs.services.reading.wait_reasons import for_jobs
 from jobs.states import FINAL
 
@@ -39,7 +41,8 @@ def rows_of(jobs: JobQuerySet) -> JobQuerySet:
 @page()
 def jobs(request: PageRequest) -> HttpResponse:
     filters = Filters.read(request.GET, request.actor.name)
-    return render(request, "jobs/list.html", _page(request, filters) | saved_views.menu(request))
+    context = _page(request, filters) | saved_views.menu(request, filters)
+    return render(request, "jobs/list.html", context, status=422 if filters.faults else 200)
 
 
 def _page(request: PageRequest, filters: Filters) -> dict[str, Any]:
@@ -55,9 +58,9 @@ def _page(request: PageRequest, filters: Filters) -> dict[str, Any]:
         "tabs": tabs,
         "menus": _menus(filters, request.actor, rows),
         "matching": next((t["count"] for t in tabs if t["current"]), ""),
-        "poll": _poll_url(request.GET, rows, newest=rows[0].pk if rows and at_top else None),
-        "nearly": _nearly(filters, request.actor) if not rows else None,
-        "any": bool(rows) or jobs_of(request.actor).exists(),
+        "poll": _poll_url(filters, rows, newest=rows[0].pk if rows and at_top else None),
+        "nearly": None if rows or filters.faults else _nearly(filters, request.actor),
+        "any": bool(rows or filters.faults) or jobs_of(request.actor).exists(),
     }
 
 
@@ -101,7 +104,7 @@ def _tabs(request: PageRequest, filters: Filters) -> list[dict[str, Any]]:
         if name not in (*ENDED, *UNCOUNTED):
             few = Job.objects.filter(status__in=states).order_by().values("pk")[:LIVE_CAP]
             wanted[name] = base.filter(pk__in=few)
-    if not filters.q:
+    if not filters.words("q"):
         wanted["All"] = base
     if not filters.applied:  # else it would read all that the filter lets through
         wanted |= {name: base.filter(status__in=dict(TABS)[name]) for name in ENDED}
@@ -116,56 +119,64 @@ def _tabs(request: PageRequest, filters: Filters) -> list[dict[str, Any]]:
     return [tab for tab in tabs if tab["name"] not in empty or tab["current"]]
 
 
-def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[dict[str, Any]]:
-    runs = actor.runs().order_by("-pk").values_list("run_id", flat=True)[:10]
-    people = sorted({job.submitted_by for job in rows} - {""})[:12]
-    choices: dict[str, Sequence[str]] = {
+@dataclass(frozen=True)
+class Menu:
+    """A filter that is a button with its choices."""
+
+    name: str
+    label: str
+    on: bool
+    fault: str
+    options: list[tuple[str, bool, str]]  # what it says, whether it is chosen, and the query that toggles it
+
+
+def _menus(filters: Filters, actor: Actor, rows: Sequence[Job]) -> list[Menu]:
+    """Of each filter that has choices, or is in use; the tabs and the search field are filters too, without a menu."""
+    suggested: dict[str, Sequence[str]] = {
         "tool": sorted(registry.adapters()),
-        "run": list(runs),
-        "submitter": ["me", *people],
-        "ws": filters.ws,
+        "run": list(actor.runs().order_by("-pk").values_list("run_id", flat=True)[:10]),
+        "submitter": [ME, *sorted({job.submitted_by for job in rows} - {""})[:12]],
     }
-    menus: list[dict[str, Any]] = []
-    for key in ("tool", "run", "ws", "submitter"):
-        chosen = getattr(filters, key)
-        names = list(dict.fromkeys([*chosen, *choices[key]]))
-        options = [(name, name in chosen, _toggled(chosen, name)) for name in names]
-        if options:
-            menus.append({"key": key, "label": filters.words(key), "on": bool(chosen), "options": options})
-    spans = [(label, key == filters.since, "" if key == filters.since else key) for key, label in SINCE.items()]
-    menus.append({"key": "since", "label": filters.words("since"), "on": bool(filters.since), "options": spans})
+    menus = []
+    for name, facet in FIELDS.items():
+        chosen = filters.words(name)
+        offered = suggested.get(name, list(facet.choices)) if facet.menu else []
+        options = [
+            (facet.choices.get(word, word), word in chosen, _toggled(filters, name, word))
+            for word in dict.fromkeys([*chosen, *offered])
+        ]
+        if options and name not in ("status", "q"):
+            menus.append(Menu(name, filters.label(name), bool(chosen), filters.faults.get(name, ""), options))
     return menus
 
 
-def _toggled(chosen: tuple[str, ...], name: str) -> list[str]:
-    return [one for one in chosen if one != name] if name in chosen else [*chosen, name]
+def _toggled(filters: Filters, name: str, word: str) -> str:
+    chosen = filters.words(name)
+    others = [one for one in chosen if one != word] if FIELDS[name].several else []
+    return filters.with_words(name, others if word in chosen else [*others, word]).query
 
 
 def _nearly(filters: Filters, actor: Actor) -> dict[str, Any] | None:
     """For a list without a match: how many match without the last filter."""
-    keys = filters.applied or (["status"] if filters.status else [])
+    keys = filters.applied or (["status"] if filters.words("status") else [])
     if not keys:
         return None
     rest = filters.without(keys[-1])
     count = count_all({"n": rest.apply(jobs_of(actor))})["n"]
     return {
-        "key": keys[-1],
-        "label": LABELS[keys[-1]].lower(),
+        "query": rest.query,
+        "label": FIELDS[keys[-1]].label.lower(),
         "count": shown(count),
-        "names": [filters.words(key) for key in keys],
+        "names": [filters.label(key) for key in keys],
     }
 
 
-def _poll_url(params: QueryDict, rows: Sequence[Job], newest: int | None) -> str:
+def _poll_url(filters: Filters, rows: Sequence[Job], newest: int | None) -> str:
     """The rows on screen that can still change, each with the version shown: the server sends only what is newer."""
-    parts = _filter_pairs(params) + [("id", f"{job.pk}.{job.version}") for job in rows if job.status not in FINAL]
+    parts = filters.pairs + [("id", f"{job.pk}.{job.version}") for job in rows if job.status not in FINAL]
     if newest is not None:
         parts.append(("newest", str(newest)))
     return urlencode(parts)
-
-
-def _filter_pairs(params: QueryDict) -> list[tuple[str, str]]:
-    return [(key, value) for key in LABELS for value in params.getlist(key)]
 
 
 def _poll_tag(request: PageRequest) -> str:
@@ -174,10 +185,10 @@ def _poll_tag(request: PageRequest) -> str:
     shown = jobs_of(request.actor).filter(pk__in=list(known)).order_by("-pk")
     seen = list(shown.only("pk", "version", "status")) if known else []
     newest, fresh = _number(request.GET.get("newest")), 0
+    filters = Filters.read(request.GET, request.actor.name)
     if newest is not None:
-        filters = Filters.read(request.GET, request.actor.name)
         fresh = count_all({"n": filters.apply(jobs_of(request.actor).filter(pk__gt=newest))}, NEW_CAP)["n"]
-    request.polled = (seen, known, fresh)
+    request.polled = (seen, known, fresh, filters)
     return tag([(job.pk, job.version) for job in seen], fresh)
 
 
@@ -189,7 +200,7 @@ def _id(text: str) -> tuple[int, int] | None:
 @page(part=True)
 @ptag(_poll_tag)
 def rows(request: PageRequest) -> HttpResponse:
-    seen, known, fresh = request.polled
+    seen, known, fresh, filters = request.polled
     stale = [job.pk for job in seen if job.version != known.get(job.pk)]
     changed = decorate(rows_of(jobs_of(request.actor).filter(pk__in=stale)).order_by("-pk")) if stale else []
     newest = _number(request.GET.get("newest"))
@@ -199,8 +210,8 @@ def rows(request: PageRequest) -> HttpResponse:
         {
             "rows": changed,
             "fresh": fresh,
-            "poll": _poll_url(request.GET, seen, newest),
+            "poll": _poll_url(filters, seen, newest),
             "cap": NEW_CAP,
-            "list_query": urlencode(_filter_pairs(request.GET)),
+            "list_query": urlencode(filters.pairs),
         },
     )

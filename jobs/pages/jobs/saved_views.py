@@ -1,14 +1,13 @@
 """Saved views: the menu beside the filters of the jobs list, and the forms that it opens."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render, resolve_url
 
 from jobs.errors import InvalidDocument
 from jobs.models import SavedView
-from jobs.pages.jobs.filters import LABELS
+from jobs.pages.jobs.filters import FIELDS, Filters
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, is_htmx
 from jobs.pages.shared.page_view import PageRequest, page
@@ -17,12 +16,12 @@ from jobs.services.accounts import saved_views
 
 def query_of(params: QueryDict) -> str:
     """The filters alone: the cursor of a page belongs to no view."""
-    return urlencode([(key, value[:200]) for key in (*LABELS, "sort") for value in params.getlist(key) if value])
+    return Filters.read(params).query
 
 
-def menu(request: PageRequest) -> dict[str, Any]:
+def menu(request: PageRequest, filters: Filters) -> dict[str, Any]:
     """Own views and those of the team; the one on screen is marked."""
-    here = query_of(request.GET)
+    here = filters.query
     found = list(request.actor.views()[:60])
     for view in found:
         view.on = view.query == here
@@ -47,8 +46,8 @@ def new(request: PageRequest) -> HttpResponse:
 
 
 def _form(request: PageRequest, query: str, name: str = "", fault: str = "") -> HttpResponse:
-    shown = QueryDict(query)
-    filters = [(LABELS[key], ", ".join(shown.getlist(key))) for key in LABELS if shown.getlist(key)]
+    shown = Filters.read(QueryDict(query))
+    filters = [(facet.label, ", ".join(shown.words(name))) for name, facet in FIELDS.items() if shown.words(name)]
     context = {
         "query": query,
         "filters": filters,
