@@ -22,6 +22,7 @@ from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
 from adapters.verdict import Reason, Verdict
+from schema.options import JobOptions
 
 __all__ = [
     "Adapter",
@@ -257,12 +258,11 @@ class ToolAdapter:
 
 def is_raw(job: Job) -> bool:
     """Whether the command is to be started as it stands, with nothing added."""
-    return bool((job.get("metadata") or {}).get("raw_command"))
+    return JobOptions.from_document(job).raw_command
 
 
 def _taken_for_success(job: Job, ending: Ending) -> bool:
-    codes = (job.get("metadata") or {}).get("success_exit_codes") or ()
-    return bool(ending.exit_code and ending.exit_code in codes)
+    return bool(ending.exit_code and ending.exit_code in JobOptions.from_document(job).success_exit_codes)
 
 
 def _exit_of(ending: Ending) -> facts.Exit:

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters import registry
 from adapters.environment import matches
+from schema.options import JobOptions
 
 # What names a key or the address of a model's server: it belongs to the tool that reads it.
 FOR_ONE_TOOL = re.compile(r".*(?:_API_KEY|_AUTH_TOKEN|_OAUTH_TOKEN|_API_BASE|_BASE_URL|_API_VERSION|_API_TYPE)$")
@@ -42,7 +43,7 @@ def _step(entry: Any) -> Step:
 
 def step_at(document: Mapping[str, Any], level: int, tool: str) -> Step | None:
     """The step that leads to `level`, if it is one of the policy's; a person may have chosen another tool."""
-    steps = steps_of((document.get("metadata") or {}).get("retry_policy"))
+    steps = steps_of(JobOptions.from_document(document).retry_policy)
     found = steps[level - 1] if 0 < level <= len(steps) else None
     return found if found and found.tool == tool else None
 

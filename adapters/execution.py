@@ -20,10 +20,9 @@ from adapters.interface import Adapter, Command, Context, Job, JobResult
 from adapters.process.runner import run_process
 from adapters.process.spec import DEFAULT_LOG_BYTES, Confine, EndedBy, Ending, Spec
 from adapters.verdict import Verdict
+from schema.options import JobOptions
 
 BEFORE = "before.json"
-TIMEOUT_S = 600.0
-GRACE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,9 @@ def execute(
 
 
 def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec:
-    metadata = job.get("metadata") or {}
+    options = JobOptions.from_document(job)
     env = command.env if "TMPDIR" in (job.get("env") or {}) else {**command.env, "TMPDIR": str(ctx.tmp)}
-    idle = metadata.get("idle_timeout_seconds", command.idle_timeout_s)
+    idle = options.idle_timeout_seconds
     return Spec(
         argv=command.argv,
         env=env,
@@ -105,14 +104,14 @@ def _spec(job: Job, ctx: Context, command: Command, places: paths.Paths) -> Spec
         marker=ctx.marker,
         stdin=command.stdin,
         streams=command.streams,
-        timeout_s=metadata.get("timeout_seconds", TIMEOUT_S) or None,
-        idle_timeout_s=idle or None,
-        grace_s=metadata.get("grace_seconds", GRACE_S),
+        timeout_s=options.timeout_seconds or None,
+        idle_timeout_s=(command.idle_timeout_s if idle is None else idle) or None,
+        grace_s=options.grace_seconds,
         secrets=list(command.secrets),
         umask=ctx.umask,
         copy_to=places.log_file,
         copy_roots=[str(place) for place in (places.repo_root, *(ctx.allowed_roots or ()))],
-        max_log_bytes=int(metadata.get("max_log_bytes") or DEFAULT_LOG_BYTES),
+        max_log_bytes=options.max_log_bytes or DEFAULT_LOG_BYTES,
         # The caller sits in the same process and only waits; who holds a lease sets a dead man of its own.
         dead_man_s=None,
         confine=_confine(ctx, command, env, places),
@@ -140,7 +139,7 @@ def _first_look(adapter: Adapter, job: Job, places: paths.Paths) -> tuple[gitinf
                 f"git cannot tell the state of {places.working_dir}, so it could not be seen what the job did: {trouble}"
             ) from trouble
         return None, {"trouble": str(trouble)}
-    if before is None and (job.get("metadata") or {}).get("expect_changes") and adapter.expects(job):
+    if before is None and JobOptions.from_document(job).expect_changes and adapter.expects(job):
         raise TreeUnknown(
             f"paths.working_dir {places.working_dir} is not in a git repository, so the change that "
             "metadata.expect_changes asks for could not be seen; run git init there, or set it to false"

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.evidence import Evidence
 from adapters.text import cut
 from adapters.verdict import Reason, Verdict
+from schema.options import JobOptions
 
 
 class Said(StrEnum):
@@ -119,12 +120,13 @@ def decide(facts: Facts) -> Reason | None:
 
 
 def reads(job: Mapping[str, Any]) -> bool:
-    return bool((job.get("metadata") or {}).get("access", "write") == "read")
+    return JobOptions.from_document(job).reads
 
 
 def expects(job: Mapping[str, Any], default: bool) -> bool:
     """Whether success needs a change; a job that only reads never expects one."""
-    return not reads(job) and bool((job.get("metadata") or {}).get("expect_changes", default))
+    options = JobOptions.from_document(job)
+    return not options.reads and (default if options.expect_changes is None else options.expect_changes)
 
 
 def tree_of(evidence: Evidence, reads: bool) -> Tree:

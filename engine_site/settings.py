@@ -7,6 +7,7 @@ from django.utils.csp import CSP
 from whitenoise.compress import Compressor
 
 from engine_site import env
+from schema.options import DEFAULTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _IN_CHECKOUT = (BASE_DIR / "manage.py").is_file()
@@ -170,8 +171,8 @@ ENGINE_TOOL_LIMITS = {
 ENGINE_HEARTBEAT_S = env.number("ENGINE_HEARTBEAT_S", 2, 0.05)
 ENGINE_WATCHDOG_S = env.number("ENGINE_WATCHDOG_S", 25, 0.2)
 ENGINE_LEASE_S = env.number("ENGINE_LEASE_S", 28, 0.3)
-ENGINE_TIMEOUT_S = env.number("ENGINE_TIMEOUT_S", 3600)
-ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", 10)
+ENGINE_TIMEOUT_S = env.number("ENGINE_TIMEOUT_S", DEFAULTS.timeout_seconds)
+ENGINE_CANCEL_GRACE_S = env.number("ENGINE_CANCEL_GRACE_S", DEFAULTS.grace_seconds)
 ENGINE_RUN_AS = env.text("ENGINE_RUN_AS")
 # What tools that ask before they act may do in jobs without a person to ask: own, edit or full.
 ENGINE_PERMISSIONS = env.choice("ENGINE_PERMISSIONS", "edit", ("own", "edit", "full"))

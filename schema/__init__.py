@@ -5,8 +5,9 @@ report = check(document, tools=["aider", "codex"], source=text)
 """
 
 from .files import example_texts, examples, load_schema
+from .options import JobOptions
 from .parse import parse
 from .problems import Problem, Report
 from .validate import check
 
-__all__ = ["Problem", "Report", "check", "example_texts", "examples", "load_schema", "parse"]
+__all__ = ["JobOptions", "Problem", "Report", "check", "example_texts", "examples", "load_schema", "parse"]

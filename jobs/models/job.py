@@ -8,6 +8,7 @@ from django.utils import timezone
 from adapters import escalation
 from jobs.models.durations import elapsed_s
 from jobs.states import ALIVE, FINAL, SETTLED, JobStatus, Priority
+from schema import JobOptions
 
 if TYPE_CHECKING:
     from jobs.models.step_attempt import StepAttempt
@@ -164,6 +165,12 @@ class Job(models.Model):
     def duration_s(self) -> float | None:
         """Seconds from its first start, or from its submission if it never started, to its end. None before that."""
         return elapsed_s(self.started_at or self.created_at, self.finished_at) if self.finished_at else None
+
+    @property
+    def options(self) -> JobOptions:
+        """What the document asks of Engine, with this server's limits where it asks nothing."""
+        server = JobOptions(timeout_seconds=settings.ENGINE_TIMEOUT_S, grace_seconds=settings.ENGINE_CANCEL_GRACE_S)
+        return JobOptions.from_document(self.spec, server)
 
     @property
     def metadata(self) -> dict[str, Any]:

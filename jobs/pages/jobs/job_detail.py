@@ -110,7 +110,7 @@ def summary_of(request: PageRequest, job: Job, attempts: Sequence[StepAttempt]) 
         "wanted_by": wanted_by,
         "metadata": metadata,
         "command": _command(job, latest),
-        "on_failure": in_words(job.spec.get("tool", job.tool), metadata.get("retry_policy")),
+        "on_failure": in_words(job.spec.get("tool", job.tool), job.options.retry_policy),
         "env": _environment(job),
         "permissions": tool_permissions.added_to(job.document(), tool_permissions.of_job(job)),
         "latest_told": told(latest.handoff) if latest else "",

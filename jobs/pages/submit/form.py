@@ -19,7 +19,6 @@ from jobs.pages.shared.htmx import done, is_htmx
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.submit import form_data
 from jobs.pages.submit.json_editor import send
-from jobs.services.reading.queue_status import DEFAULT
 from jobs.services.reading.tool_status import find_tool, tool_statuses
 from jobs.services.reading.wait_reasons import for_submission
 from jobs.services.submission import job_paths, submit
@@ -86,7 +85,7 @@ def dry_run(request: PageRequest, draft: form_data.Draft) -> dict[str, Any]:
             draft.errors.setdefault(name, form_data.in_words_of_the_form(problem.message))
     tool = document.get("tool", "")
     status = find_tool(request.actor, tool)
-    waits = for_submission(tool, (document.get("metadata") or {}).get("queue", DEFAULT)) if tool else None
+    waits = for_submission(tool, schema.JobOptions.from_document(document).queue) if tool else None
     named = [value["secret"] for value in (document.get("env") or {}).values() if isinstance(value, dict)]
     known = set(Secret.objects.filter(name__in=named).values_list("name", flat=True)) if named else set()
     command = document.get("command") or {}

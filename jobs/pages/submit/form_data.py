@@ -13,7 +13,7 @@ from adapters.interface import Adapter
 from jobs import db
 from jobs.models import Job
 from jobs.services.outcome.retry_policy import Policy
-from jobs.states import Priority
+from schema.options import DEFAULTS, JobOptions
 
 TOOL_FIELD = "f_"  # prefix of the fields that the adapter describes
 NOBODY = ""
@@ -71,7 +71,7 @@ def read(post: Mapping[str, str]) -> Draft:
         "retry_policy": _policy(draft),
         "review": bool(values.get("review")),
         "raw_command": bool(values.get("raw")),
-        "priority": values.get("priority") or Priority.NORMAL.value,
+        "priority": values.get("priority") or DEFAULTS.priority,
     }
     paths = {"repo_root": values.get("repo_root", "").strip(), "working_dir": values.get("working_dir", "").strip()}
     today = f"{db.now():%Y%m%d}"
@@ -149,7 +149,7 @@ def _secrets(draft: Draft) -> dict[str, Any]:
 def blank(tool: str, user: str) -> dict[str, str]:
     adapter = adapter_named(tool)
     values = {TOOL_FIELD + one.name: one.default for one in adapter.fields}
-    return {"tool": adapter.name, "tries": "1", "priority": Priority.NORMAL.value, "queue": "default", **values}
+    return {"tool": adapter.name, "tries": "1", "priority": DEFAULTS.priority, "queue": DEFAULTS.queue, **values}
 
 
 def _made_by_form(adapter: Adapter, prompt: str, spec: dict[str, Any]) -> bool:
@@ -163,27 +163,27 @@ def of_job(job: Job) -> dict[str, str]:
 
 def of_document(spec: dict[str, Any]) -> dict[str, str]:
     """A document as the form shows it; the command stays exact, its prompt too where the adapter finds it."""
-    metadata, paths = spec.get("metadata") or {}, spec.get("paths") or {}
+    options, paths = JobOptions.from_document(spec, JobOptions(timeout_seconds=0)), spec.get("paths") or {}
     adapter = adapter_named(spec.get("tool", ""))
     prompt = adapter.prompt_of(spec)
-    policy = Policy.parse(metadata.get("retry_policy"))
+    policy = Policy.parse(options.retry_policy)
     ladder, env = [step.tool for step in policy.ladder], spec.get("env") or {}
     return {
         "tool": adapter.name,
-        "title": metadata.get("title", ""),
+        "title": options.title or "",
         "repo_root": paths.get("repo_root", ""),
         "working_dir": paths.get("working_dir", ""),
-        "scope": "\n".join(metadata.get("files_scope") or []),
-        "timeout": str(metadata.get("timeout_seconds") or ""),
+        "scope": "\n".join(options.files_scope),
+        "timeout": str(options.timeout_seconds or ""),
         "tries": str(policy.tries),
         "esc1": [*ladder, ""][0],
         "esc2": [*ladder, "", ""][1],
-        "review": "1" if metadata.get("review") else "",
-        "raw": "1" if metadata.get("raw_command") else "",
+        "review": "1" if options.review else "",
+        "raw": "1" if options.raw_command else "",
         "run_id": spec.get("run_id", ""),
         "ws_id": spec.get("workstream_id", ""),
-        "queue": metadata.get("queue") or "default",
-        "priority": metadata.get("priority") or Priority.NORMAL.value,
+        "queue": options.queue,
+        "priority": options.priority,
         "env": "\n".join(f"{name}={value['secret']}" for name, value in env.items() if isinstance(value, dict)),
         "command": ""
         if prompt and _made_by_form(adapter, prompt, spec)

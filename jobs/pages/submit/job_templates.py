@@ -19,6 +19,7 @@ from jobs.pages.shared.page_view import PageRequest, page
 from jobs.pages.submit import form_data
 from jobs.pages.submit.form import dry_run, show
 from jobs.services.submission import job_templates
+from schema.options import JobOptions
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ def _form(
     **fields: Any,
 ) -> HttpResponse:
     kept = job_templates.without_values(document)
-    metadata = document.get("metadata")
-    title = fields.pop("title", "") or (metadata.get("title", "") if isinstance(metadata, dict) else "")
+    title = fields.pop("title", "") or JobOptions.from_document(document).title or ""
     dropped = isinstance(document.get("env"), dict) and document["env"] != kept.get("env", {})
     return render(
         request,

@@ -28,5 +28,5 @@ def private_queue() -> str:
 def served_queue(job: Job) -> str:
     """Where a job goes that a person starts again: its process has turned away from all but one that waits for a retry."""
     if is_private(job.queue) and job.status != JobStatus.RETRYING:
-        return str(job.metadata.get("queue", "default"))
+        return job.options.queue
     return job.queue

@@ -60,7 +60,7 @@ def _change(job: Job, to: JobStatus, by: str, event: str, payload: dict[str, Any
 
 def queue_fields(job: Job, at: datetime) -> dict[str, Any]:
     """What else changes when a job enters its queue."""
-    patience = job.metadata.get("queue_timeout_seconds")
+    patience = job.options.queue_timeout_seconds
     expires_at = at + timedelta(seconds=patience) if patience else None
     return {"queued_at": at, "not_before": None, "expires_at": expires_at}
 
@@ -146,7 +146,7 @@ def _let_down(parent: Job, cause: Job) -> list[Job]:
     for child in locked([*own.values_list("job_id", flat=True), *of_stream.values_list("job_id", flat=True)]):
         if child.status != JobStatus.WAITING:
             continue
-        if child.metadata.get("on_dependency_failure") == "hold":
+        if child.options.on_dependency_failure == "hold":
             Job.objects.filter(pk=child.pk).update(on_hold=True, summary=f"Held: {why}.", version=F("version") + 1)
             events.record("job.held", job=child, because=parent.job_id)
             continue

@@ -71,11 +71,11 @@ def _free_index(attempt: StepAttempt, since: datetime) -> str:
 
 def _bounded(attempt: StepAttempt, prepared: execution.Prepared) -> Spec:
     """The spec with this server's own limits and defaults."""
-    spec, metadata = prepared.spec, attempt.job.metadata
+    spec, options = prepared.spec, attempt.job.options
     return replace(
         spec,
-        timeout_s=metadata.get("timeout_seconds", settings.ENGINE_TIMEOUT_S) or None,
-        grace_s=metadata.get("grace_seconds", settings.ENGINE_CANCEL_GRACE_S),
+        timeout_s=options.timeout_seconds or None,
+        grace_s=options.grace_seconds,
         dead_man_s=settings.ENGINE_WATCHDOG_S,
         copy_append=attempt.number > 1,
         max_log_bytes=min(spec.max_log_bytes, settings.ENGINE_LOG_LIMIT_BYTES),
@@ -121,7 +121,7 @@ def judge(attempt: StepAttempt, ending: Ending, secrets: dict[str, str], *, tree
 
 def shares_its_tree(attempt: StepAttempt) -> bool:
     """Whether a job that only reads had company in its working tree, so that a change need not be its own."""
-    if attempt.job.metadata.get("access", "write") != "read":
+    if not attempt.job.options.reads:
         return False
     others = StepAttempt.objects.filter(job__tree_key=attempt.job.tree_key).exclude(job=attempt.job)
     return others.filter(Q(completed_at__isnull=True) | Q(completed_at__gte=attempt.started_at)).exists()

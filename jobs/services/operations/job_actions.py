@@ -5,7 +5,6 @@ Whether it may be done is decided in `action_rules`: each function asks it again
 
 from typing import Any, assert_never
 
-from django.conf import settings
 from django.db.models import F, Q
 
 from jobs import db
@@ -66,8 +65,7 @@ def cancel(job: Job, *, by: str, grace_s: float | None = None) -> Job:
         if changes_nothing(Verb.CANCEL, job):
             return job
         if job.status == JobStatus.RUNNING and not let_go(job):
-            own = job.metadata.get("grace_seconds", settings.ENGINE_CANCEL_GRACE_S)
-            grace = own if grace_s is None else grace_s
+            grace = job.options.grace_seconds if grace_s is None else grace_s
             return move(
                 job,
                 JobStatus.CANCELLING,

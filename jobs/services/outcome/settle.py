@@ -84,11 +84,11 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
         )
         for row in job.attempts.filter(number__gt=job.retry_budget_start).select_related("error").order_by("number")
     ]
-    metadata = job.metadata
+    options = job.options
     # What a program ran by itself, nobody here can run again.
-    repeatable = metadata.get("repeatable", True) and attempt.worker_pid is not None
+    repeatable = options.repeatable and attempt.worker_pid is not None
     try:
-        policy = Policy.parse(metadata.get("retry_policy"))
+        policy = Policy.parse(options.retry_policy)
         decision = decide(
             replace(policy, ladder=()) if alone else policy,
             verdict,
@@ -96,7 +96,7 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
             history,
             escalation_level=job.escalation_level,
             repeatable=repeatable,
-            review=bool(metadata.get("review")),
+            review=options.review,
             now=time.time(),
         )
     except Exception as defect:
@@ -114,7 +114,7 @@ def _hand_over(job: Job, attempt: StepAttempt, verdict: Verdict, decision: Decis
     if decision.action is not FollowUp.ESCALATE:
         return decision, {}
     refusals = []
-    steps = steps_of(job.metadata.get("retry_policy"))
+    steps = steps_of(job.options.retry_policy)
     for level, step in enumerate(steps[job.escalation_level :], job.escalation_level + 1):
         try:
             require_set_up(job, step)

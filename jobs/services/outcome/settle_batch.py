@@ -46,7 +46,7 @@ class Ended:
 
     @property
     def is_plain(self) -> bool:
-        return self.verdict.success and self.ending is not None and not self.attempt.job.metadata.get("review")
+        return self.verdict.success and self.ending is not None and not self.attempt.job.options.review
 
 
 def settle_batch(endings: Sequence[Ended]) -> list[Exception | None]:

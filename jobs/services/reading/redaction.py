@@ -5,6 +5,7 @@ from typing import Any
 
 from adapters.environment import SECRET_NAME, matches
 from schema.limits import HIDDEN
+from schema.options import JobOptions
 
 # Variables that say how a program talks, not to whom.
 HARMLESS = (
@@ -32,9 +33,7 @@ def shown_document(document: dict[str, Any]) -> dict[str, Any]:
     A value of any `env` in it is hidden unless `metadata.public_env` names the variable or it is harmless by name. What
     is named like a secret is always hidden. Names of variables and of stored secrets are shown.
     """
-    metadata = document.get("metadata")
-    declared = metadata.get("public_env") if isinstance(metadata, Mapping) else None
-    public = frozenset(map(str, declared)) if isinstance(declared, list) else frozenset()
+    public = frozenset(map(str, JobOptions.from_document(document).public_env))
     shown: dict[str, Any] = _without_values(document, public)
     return shown
 

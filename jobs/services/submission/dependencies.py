@@ -29,7 +29,7 @@ def link(jobs: Sequence[Job]) -> None:
 
 
 def _rows(job: Job) -> list[Dependency]:
-    needs = job.metadata.get("depends_on") or []
+    needs = job.options.depends_on
     parents = _parents([need for need in needs if isinstance(need, str)])
     rows: dict[tuple[str, int], Dependency] = {}  # what is named twice counts once
     for index, need in enumerate(needs):
@@ -119,7 +119,7 @@ def failed_need(job: Job) -> Job | None:
 
 def _settle(job: Job) -> None:
     failed = failed_need(job)
-    if failed and job.metadata.get("on_dependency_failure") != "hold":
+    if failed and job.options.on_dependency_failure != "hold":
         job.unmet_dependencies = job.dependencies.filter(met=False).count()
         move(
             job,

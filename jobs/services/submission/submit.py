@@ -23,6 +23,7 @@ from jobs.services.submission.dependencies import link
 from jobs.services.submission.submit_batch import submit_batch, submitted_event
 from jobs.services.submission.tool_permissions import Added
 from jobs.states import JobStatus, Priority
+from schema.options import JobOptions
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,9 @@ def _draft(
     document: dict[str, Any], places: Paths, by: Submitter, queue: str | None, rules: tool_permissions.Rules
 ) -> Job:
     """The job of a document, not written yet and without its workstream."""
-    metadata = document.get("metadata") or {}
+    options = JobOptions.from_document(document)
     at = db.now()
-    priority = Priority(metadata.get("priority", Priority.NORMAL))
+    priority = Priority(options.priority)
     return Job(
         job_id=document["job_id"],
         run_id=document["run_id"],
@@ -157,14 +158,14 @@ def _draft(
         tool=document["tool"],
         status=JobStatus.WAITING,
         priority=priority,
-        queue=queue or metadata.get("queue", "default"),
+        queue=queue or options.queue,
         claim_order=claim_order(priority, at),
         repo_key=str(places.repo_root),
         tree_key=job_paths.tree_of(places),
-        exclusive=metadata.get("access", "write") == "write",
+        exclusive=not options.reads,
         permissions=tool_permissions.in_project(str(places.repo_root), rules),
-        concurrency_key=metadata.get("concurrency_key", ""),
-        concurrency_limit=metadata.get("concurrency_limit", 1),
+        concurrency_key=options.concurrency_key or "",
+        concurrency_limit=options.concurrency_limit,
         submitter=by.user,
         submitted_by=by.name,
         created_at=at,
@@ -210,8 +211,7 @@ def lock_refusal(ws_id: str) -> LockedWorkstream | None:
 
 def title_of(document: dict[str, Any]) -> str:
     """The given title, or the prompt's or command's first line."""
-    given = (document.get("metadata") or {}).get("title")
-    if given:
+    if given := JobOptions.from_document(document).title:
         return visible(str(given))[:200]
     prompt = registry.get(document["tool"]).prompt_of(document)
     command = document.get("command") or {}

@@ -57,8 +57,8 @@ def _known(names: Sequence[Name]) -> tuple[dict[Name, Workstream], bool]:
 
 
 def _write(drafts: Sequence[Job]) -> list[Job]:
-    bound = [job for job in drafts if job.metadata.get("depends_on")]
-    free = [job for job in drafts if not job.metadata.get("depends_on")]
+    bound = [job for job in drafts if job.options.depends_on]
+    free = [job for job in drafts if not job.options.depends_on]
     for job in free:
         job.status, job.version = JobStatus.QUEUED, 2  # as if it had been waiting before
         for field, value in queue_fields(job, job.created_at).items():

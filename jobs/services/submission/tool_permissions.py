@@ -11,6 +11,7 @@ from adapters import escalation, facts, registry
 from adapters.errors import AdapterError
 from adapters.permissions import Permissions, in_words
 from jobs.models import Job, Project
+from schema.options import JobOptions
 
 type Rules = Sequence[tuple[str, str]]
 
@@ -55,7 +56,7 @@ def of_job(job: Job) -> Permissions:
 def added_to(document: Mapping[str, Any], permissions: Permissions) -> tuple[Added, ...]:
     """For the tool of the document and those that it may be escalated to, but for tools that never ask."""
     job = dict(document)
-    policy = (job.get("metadata") or {}).get("retry_policy")
+    policy = JobOptions.from_document(job).retry_policy
     found = [_added(job, permissions, job.get("env") or {})]
     for step in escalation.steps_of(policy):
         try:
@@ -74,7 +75,7 @@ def _added(job: dict[str, Any], permissions: Permissions, env: Mapping[str, Any]
     arguments = adapter.permission_flags(job, permissions)
     if arguments:
         sentence = f"Engine adds {shlex.join(arguments)}: {adapter.name} {in_words(effective)}."
-    elif (job.get("metadata") or {}).get("raw_command"):
+    elif JobOptions.from_document(job).raw_command:
         sentence = "Engine adds nothing: metadata.raw_command is set."
     else:
         sentence = f"Engine adds no permissions: {adapter.name} follows its command and its own settings."
