@@ -12,6 +12,10 @@ from adapters import umask
 from jobs import private_file
 from jobs.sqlite import database as sqlite_database
 
+UNREADABLE_URL = (
+    "DATABASE_URL cannot be read; in its user and password write / as %2F, ? as %3F, # as %23, @ as %40 and : as %3A."
+)
+
 
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
@@ -54,6 +58,34 @@ def names(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def path(name: str, default: str | Path) -> Path:
+    return _expanded(name, text(name, str(default)))
+
+
+def directories(name: str, default: str | Path) -> list[str]:
+    """With symbolic links resolved."""
+    return [str(_expanded(name, given).resolve()) for given in names(name, str(default))]
+
+
+def _expanded(name: str, given: str) -> Path:
+    """`~` is a home directory, as in a shell."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise ImproperlyConfigured(f"{name} is {given!r}; this host has no such user. Write the whole path.") from None
+
+
+def whole_numbers(name: str, example: str) -> dict[str, int]:
+    """Pairs such as `nofile=1024`, with commas between them."""
+    found = {}
+    for pair in names(name):
+        key, _, value = (part.strip() for part in pair.partition("="))
+        if not key or not re.fullmatch(r"[0-9]{1,18}", value):
+            raise ImproperlyConfigured(f"{name} has {pair!r}; use a name and a whole number, such as {example}.")
+        found[key] = int(value)
+    return found
+
+
 def data_directory(base: Path, *, in_checkout: bool) -> Path:
     """Where data lie unless ENGINE_DATA_DIR names a place: `var` of the checkout, or the user's data directory (XDG)."""
     if in_checkout:
@@ -92,18 +124,27 @@ def sqlite(path: Path) -> dict[str, object]:
 
 def database(url: str) -> dict[str, object]:
     """A DATABASE_URL as Django wants it: postgres://user:password@host:port/name?sslmode=require, or sqlite:///path."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # what stands behind the first colon is no port, but half of a password
+        raise ImproperlyConfigured(UNREADABLE_URL) from None
     if parts.scheme == "sqlite":
-        return sqlite(Path(unquote(parts.path.removeprefix("/")) or ":memory:"))
+        return sqlite(_expanded("DATABASE_URL", unquote(parts.path.removeprefix("/")) or ":memory:"))
     if parts.scheme not in ("postgres", "postgresql"):
         raise ImproperlyConfigured(f"DATABASE_URL starts with {parts.scheme!r}; use sqlite:/// or postgresql://.")
+    # What follows a raw / ? or # in a password is read as a path, a query or a fragment, and takes the @ with it.
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise ImproperlyConfigured(UNREADABLE_URL)
+    if not parts.path.strip("/"):
+        raise ImproperlyConfigured("DATABASE_URL names no database; use postgresql://user:password@host/name.")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},

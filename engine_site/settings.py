@@ -14,8 +14,8 @@ _IN_CHECKOUT = (BASE_DIR / "manage.py").is_file()
 _ASSETS = (
     BASE_DIR if _IN_CHECKOUT else Path(__file__).resolve().parent
 )  # a wheel has templates and static beside this file
-_DATA_DIR = env.text("ENGINE_DATA_DIR", str(env.data_directory(BASE_DIR, in_checkout=_IN_CHECKOUT)))
-ENGINE_DATA_DIR = env.private_directory(Path(_DATA_DIR).resolve())
+_DATA_DIR = env.path("ENGINE_DATA_DIR", env.data_directory(BASE_DIR, in_checkout=_IN_CHECKOUT))
+ENGINE_DATA_DIR = env.private_directory(_DATA_DIR.resolve())
 DEBUG = env.flag("ENGINE_DEBUG", False)
 SECRET_KEY = env.secret_key(ENGINE_DATA_DIR)
 ALLOWED_HOSTS = env.names("ENGINE_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -76,7 +76,7 @@ TEMPLATES = [
 ]
 
 _DATABASE_URL = env.text("DATABASE_URL")
-_SQLITE_PATH = Path(env.text("PIPELINE_DB_PATH", str(ENGINE_DATA_DIR / "engine.db"))).absolute()
+_SQLITE_PATH = env.path("PIPELINE_DB_PATH", ENGINE_DATA_DIR / "engine.db").absolute()
 DATABASES = {"default": env.database(_DATABASE_URL) if _DATABASE_URL else env.sqlite(_SQLITE_PATH)}
 DATABASE_ROUTERS = ["jobs.db.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -159,13 +159,11 @@ ENGINE_NODE = env.text("ENGINE_NODE", os.uname().nodename)
 ENGINE_SLOTS = int(env.number("ENGINE_SLOTS", max(2, os.cpu_count() or 2), 1))
 ENGINE_QUEUES = env.names("ENGINE_QUEUES", "default")
 # Directories in which a job may work and write. Symbolic links are resolved before they are compared.
-ENGINE_ROOTS = [str(Path(root).expanduser().resolve()) for root in env.names("ENGINE_ROOTS", str(Path.cwd()))]
+ENGINE_ROOTS = env.directories("ENGINE_ROOTS", Path.cwd())
 # Executables that jobs may run besides those that an adapter names; "*" allows all.
 ENGINE_EXECUTABLES = env.names("ENGINE_EXECUTABLES")
 ENGINE_ALLOW_SHELL = env.flag("ENGINE_ALLOW_SHELL", DEBUG)
-ENGINE_TOOL_LIMITS = {
-    name: int(limit) for name, _, limit in (pair.partition("=") for pair in env.names("ENGINE_TOOL_LIMITS"))
-}
+ENGINE_TOOL_LIMITS = env.whole_numbers("ENGINE_TOOL_LIMITS", "aider=2")
 # A worker extends its lease every beat. The shim kills its tree when it heard nothing for the dead-man time, which is
 # shorter than the lease: the tree is dead before anybody may start again. Detection stays under 30 s.
 ENGINE_HEARTBEAT_S = env.number("ENGINE_HEARTBEAT_S", 2, 0.05)
@@ -182,9 +180,7 @@ ENGINE_UMASK = env.mask("ENGINE_UMASK")
 ENGINE_CONFINE = env.word("ENGINE_CONFINE", ("auto", "require", "off"))
 ENGINE_CONFINE_READ = env.names("ENGINE_CONFINE_READ")  # more that every tool may read, such as ~/.npmrc
 ENGINE_CONFINE_WRITE = env.names("ENGINE_CONFINE_WRITE")  # and write, such as ~/.cache or /tmp
-ENGINE_RLIMITS = {
-    name.strip(): int(value) for name, _, value in (pair.partition("=") for pair in env.names("ENGINE_RLIMITS"))
-}
+ENGINE_RLIMITS = env.whole_numbers("ENGINE_RLIMITS", "nofile=1024")
 ENGINE_STOP_GRACE_S = env.number("ENGINE_STOP_GRACE_S", 20)
 ENGINE_POLL_S = env.number("ENGINE_POLL_S", 1, 0.05)
 # One level of priority is worth so much waiting: a normal job that waited longer than a high one by this goes first.
@@ -201,12 +197,12 @@ ENGINE_STREAMS = env.flag("ENGINE_STREAMS", True)  # off: live logs poll; for se
 ENGINE_API_RATE = int(env.number("ENGINE_API_RATE", 600))  # requests a minute for each token; 0 lifts the limit
 
 # "engine" derives wake-ups from the job table. django-q2's own brokers work as well: "orm", or "redis" with ENGINE_REDIS_URL.
-ENGINE_BROKER = env.text("ENGINE_BROKER", "engine")
 _BROKERS: dict[str, dict[str, object]] = {
     "engine": {"orm": "default", "broker_class": "jobs.queue.broker.EngineBroker"},
     "orm": {"orm": "default"},
     "redis": {"redis": env.text("ENGINE_REDIS_URL", "redis://127.0.0.1:6379/0")},
 }
+ENGINE_BROKER = env.word("ENGINE_BROKER", tuple(_BROKERS))
 Q_CLUSTER: dict[str, object] = {
     "name": "engine",
     **_BROKERS[ENGINE_BROKER],

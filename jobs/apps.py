@@ -28,4 +28,5 @@ class JobsConfig(AppConfig):
         self.last_use = import_module("jobs.services.accounts.last_use").LastUse()
         self.streams = import_module("jobs.services.reading.streams").Streams()
         request_finished.connect(self.last_use.write, dispatch_uid="engine-last-use")
+        import_module("jobs.checks")
         post_migrate.connect(make_groups, sender=self, dispatch_uid="jobs.roles")

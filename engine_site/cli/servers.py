@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management import call_command
 from rich.console import Console
 
@@ -16,9 +17,11 @@ from engine_site.cli.app import app
 from engine_site.up import Failed, open_port, prepare
 from engine_site.up import up as run_site
 from engine_site.web.server import serve
+from jobs.checks import TAG
 from jobs.services.execution import confinement
 
 out = Console(highlight=False, soft_wrap=True)
+EX_CONFIG = 78
 
 
 Port = Annotated[int, typer.Option(envvar="PORT", help="Port of the web server.")]
@@ -52,6 +55,7 @@ def up(
             out.print(f"[red]{sentence}[/]\n")
         out.print("Ctrl-C stops it.")
 
+    refuse_bad_configuration()
     with _one_sentence():
         run_site(host, port, ready, out.print)
 
@@ -66,6 +70,7 @@ def _to_paste(lines: list[str]) -> None:
 @app.command()
 def web(port: Port = 8750, host: Host = "127.0.0.1") -> None:
     """Serve pages and API until a signal: the web process alone, to start beside workers."""
+    refuse_bad_configuration()
     with _one_sentence():
         listener = open_port(host, port)
         prepare()
@@ -84,4 +89,15 @@ def _one_sentence() -> Iterator[None]:
 @app.command()
 def worker() -> None:
     """Run jobs on this host until a signal: the cluster alone, for one more worker host."""
+    refuse_bad_configuration()
     call_command("cluster")
+
+
+def refuse_bad_configuration() -> None:
+    """Run Engine's own system checks, as `manage.py check` does with all: name each variable and the way out."""
+    err = Console(stderr=True, highlight=False, soft_wrap=True)
+    found = run_checks(tags=[TAG])
+    for message in found:
+        err.print(f"engine: {message.msg} {message.hint} ({message.id})", markup=False)
+    if any(message.is_serious() for message in found):
+        raise typer.Exit(EX_CONFIG)

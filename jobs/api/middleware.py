@@ -1,6 +1,5 @@
 """What surrounds every answer under /api/: a request id, an ETag, the rate left, and problems in one format."""
 
-import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -9,7 +8,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, set_response_etag
 from django.utils.decorators import sync_and_async_middleware
 
 from jobs.api.errors import problem
@@ -63,7 +62,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
             response["Allow"] = allowed
     elif request.method in ("GET", "HEAD") and isinstance(response, HttpResponse) and response.status_code == 200:
         if not response.has_header("ETag"):
-            response["ETag"] = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+            set_response_etag(response)
         response["Cache-Control"] = "private, no-cache"
         response = get_conditional_response(request, etag=response["ETag"], response=response) or response
     response["X-Request-ID"] = getattr(request, "request_id", "")

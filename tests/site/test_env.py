@@ -62,3 +62,46 @@ def test_without_one_the_servers_own_holds(monkeypatch: pytest.MonkeyPatch) -> N
         assert env.mask("ENGINE_UMASK") == umask.current() == 0o026
     finally:
         os.umask(before)
+
+
+def test_a_tilde_is_a_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ENGINE_ROOTS", "~/repos,/srv")
+    monkeypatch.setenv("PIPELINE_DB_PATH", "~/engine.db")
+    assert env.directories("ENGINE_ROOTS", "") == [str(tmp_path / "repos"), "/srv"]
+    assert env.path("PIPELINE_DB_PATH", "") == tmp_path / "engine.db"
+
+
+def test_the_home_of_an_unknown_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE_ROOTS", "~nobody-of-this-name/repos")
+    with pytest.raises(ImproperlyConfigured, match=r"ENGINE_ROOTS is .*no such user"):
+        env.directories("ENGINE_ROOTS", "")
+
+
+@pytest.mark.parametrize("value", ["nofile=10k", "nofile", "=3", "nofile=-1", "nofile=1.5"])
+def test_a_limit_that_is_no_whole_number_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE_RLIMITS", value)
+    with pytest.raises(ImproperlyConfigured, match=r"ENGINE_RLIMITS has .* such as nofile=1024"):
+        env.whole_numbers("ENGINE_RLIMITS", "nofile=1024")
+
+
+def test_limits_are_read_with_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE_RLIMITS", "nofile = 1024, core=0")
+    assert env.whole_numbers("ENGINE_RLIMITS", "") == {"nofile": 1024, "core": 0}
+
+
+@pytest.mark.parametrize("password", ["se/cret", "12/cret", "se?cret", "se#cret", "[secret"])
+def test_a_password_that_is_not_encoded_is_refused_and_not_shown(password: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="write / as %2F") as refused:
+        env.database(f"postgresql://engine:{password}@db.example/engine")
+    assert "cret" not in str(refused.value)
+
+
+def test_an_encoded_password_is_decoded() -> None:
+    found = env.database("postgresql://engine:se%2Fcr%40et@db.example:5433/engine")
+    assert (found["PASSWORD"], found["HOST"], found["PORT"]) == ("se/cr@et", "db.example", "5433")
+
+
+def test_an_address_without_a_database_is_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match="names no database"):
+        env.database("postgresql://engine@db.example")

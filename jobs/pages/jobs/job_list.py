@@ -20,6 +20,7 @@ from jobs.pages.jobs.filters import FIELDS, TABS, Filters
 from jobs.pages.shared import context_processors
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.htmx import tag
+from jobs.pages.shared.numbers import whole_number
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.pages.shared.policy_labels import most_attempts
 from jobs.services.reading.job_filter import ME
@@ -76,7 +77,7 @@ def decorate(jobs: Iterable[Job]) -> Sequence[Job]:
 
 def _keyset(jobs: JobQuerySet, params: QueryDict, *, oldest: bool) -> tuple[list[Job], int | None, int | None]:
     """One page, and the cursors of its neighbours: the key of a row is cheap at any depth, an offset is not."""
-    before, after = _number(params.get("before")), _number(params.get("after"))
+    before, after = whole_number(params.get("before"), None), whole_number(params.get("after"), None)
     up = ("pk__lt", "pk") if oldest else ("pk__gt", "-pk")
     down = "pk__gt" if oldest else "pk__lt"
     if after is not None:
@@ -90,10 +91,6 @@ def _keyset(jobs: JobQuerySet, params: QueryDict, *, oldest: bool) -> tuple[list
     page = found[:PAGE]
     newer = page[0].pk if before is not None and page else None
     return page, newer, page[-1].pk if len(found) > PAGE else None
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _tabs(request: PageRequest, filters: Filters) -> list[dict[str, Any]]:
@@ -184,7 +181,7 @@ def _poll_tag(request: PageRequest) -> str:
     known = dict(filter(None, map(_id, request.GET.getlist("id")[:PAGE])))
     shown = jobs_of(request.actor).filter(pk__in=list(known)).order_by("-pk")
     seen = list(shown.only("pk", "version", "status")) if known else []
-    newest, fresh = _number(request.GET.get("newest")), 0
+    newest, fresh = whole_number(request.GET.get("newest"), None), 0
     filters = Filters.read(request.GET, request.actor.name)
     if newest is not None:
         fresh = count_all({"n": filters.apply(jobs_of(request.actor).filter(pk__gt=newest))}, NEW_CAP)["n"]
@@ -203,7 +200,7 @@ def rows(request: PageRequest) -> HttpResponse:
     seen, known, fresh, filters = request.polled
     stale = [job.pk for job in seen if job.version != known.get(job.pk)]
     changed = decorate(rows_of(jobs_of(request.actor).filter(pk__in=stale)).order_by("-pk")) if stale else []
-    newest = _number(request.GET.get("newest"))
+    newest = whole_number(request.GET.get("newest"), None)
     return render(
         request,
         "jobs/_poll.html",

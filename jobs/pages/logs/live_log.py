@@ -11,8 +11,9 @@ from django.views.decorators.http import require_GET
 from jobs.access import Actor, actor_of
 from jobs.errors import NotAllowed, NotFound
 from jobs.models import StepAttempt
-from jobs.pages.logs.log_viewer import number, part_url
+from jobs.pages.logs.log_viewer import part_url
 from jobs.pages.shared.log_lines import LogRow, content, row_html, rows_of
+from jobs.pages.shared.numbers import whole_number
 from jobs.services.reading.log_formats import Place, Told
 from jobs.services.reading.log_news import News
 from jobs.services.reading.log_stream import watch_log
@@ -33,10 +34,10 @@ def log_stream(request: HttpRequest, job_id: str) -> HttpResponseBase:
     if not can_stream(request):
         return HttpResponse(status=404)
     actor = actor_of(request)
-    attempt = _attempt(actor, job_id, number(request.GET.get("attempt"), 0))
+    attempt = _attempt(actor, job_id, whole_number(request.GET.get("attempt"), 0))
     last = request.headers.get("Last-Event-ID") or request.GET.get("from")
     permission = MayReadJob(credential_of(request, actor), attempt.job_id)
-    return event_stream(watch_log(AttemptRows(attempt), Place(attempt.number, number(last, 0)), permission))
+    return event_stream(watch_log(AttemptRows(attempt), Place(attempt.number, whole_number(last, 0)), permission))
 
 
 def _attempt(actor: Actor, job_id: str, wanted: int) -> StepAttempt:

@@ -13,6 +13,7 @@ from jobs.pages.jobs.attempt_chart import percent
 from jobs.pages.jobs.job_detail import attempts_of, find_job, head_of, pick_attempt
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.log_lines import excerpt, rows_of
+from jobs.pages.shared.numbers import whole_number
 from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.reading.logs import Log, NoSuchRange, note_watched, open_log
 from jobs.streaming.raw_log import raw_log
@@ -22,10 +23,6 @@ WINDOW = 400
 BEFORE_LINE = 120  # lines shown above one that is linked to
 HITS = 200
 SEARCH_S = 0.8
-
-
-def number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else default
 
 
 @page()
@@ -79,8 +76,8 @@ def first_of(request: PageRequest, total: int) -> int:
     """The first line of the window: asked for, around a line, or the end."""
     last_window = max(1, total - WINDOW + 1)
     if request.GET.get("line"):
-        return max(1, min(number(request.GET["line"], 1) - BEFORE_LINE, last_window))
-    return max(1, min(number(request.GET.get("from"), last_window), max(1, total)))
+        return max(1, min(whole_number(request.GET["line"], 1) - BEFORE_LINE, last_window))
+    return max(1, min(whole_number(request.GET.get("from"), last_window), max(1, total)))
 
 
 def search(log: Log, question: str) -> dict[str, Any]:
@@ -122,8 +119,8 @@ def part(request: PageRequest, job_id: str) -> HttpResponse:
     log = open_log(attempt)
     alive = attempt.completed_at is None
     whole = log.lines_whole if alive else log.lines_total
-    first = max(1, number(request.GET.get("from"), 1))
-    to = min(number(request.GET.get("to"), whole), whole)
+    first = max(1, whole_number(request.GET.get("from"), 1))
+    to = min(whole_number(request.GET.get("to"), whole), whole)
     lines = rows_of(log, log.lines(first, max(0, min(WINDOW, to - first + 1))))
     last = lines[-1].number if lines else first - 1
     if alive:
@@ -156,7 +153,9 @@ def raw(request: PageRequest, job_id: str) -> HttpResponseBase:
     """The log as it was written: whole, a range of bytes, or one line."""
     attempt = _attempt(request, job_id)
     try:
-        return raw_log(request, attempt, line=number(request.GET.get("line"), 0) or None, disposition="attachment")
+        return raw_log(
+            request, attempt, line=whole_number(request.GET.get("line"), 0) or None, disposition="attachment"
+        )
     except NoSuchRange as fault:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{fault.size}"})
 
@@ -164,7 +163,7 @@ def raw(request: PageRequest, job_id: str) -> HttpResponseBase:
 @page()
 def go(request: PageRequest, job_id: str) -> HttpResponse:
     """Go to line, without script."""
-    line = number(request.GET.get("line"), 1)
-    attempt = number(request.GET.get("attempt"), 0)
+    line = whole_number(request.GET.get("line"), 1)
+    attempt = whole_number(request.GET.get("attempt"), 0)
     chosen = f"attempt={attempt}&" if attempt else ""
     return HttpResponseRedirect(f"{reverse('job-log', args=[job_id])}?{chosen}line={line}#L{line}")

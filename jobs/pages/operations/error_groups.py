@@ -17,10 +17,12 @@ from jobs.pages.operations.error_days import DAYS, NEW_H, bars, rows_of_groups
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, see, tag
+from jobs.pages.shared.numbers import whole_number
 from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.states import ErrorState, JobStatus
 
+MAX_PAGE = 1000
 PAGE = 50
 HISTORY = ("error.resolved", "error.reopened", "error.muted", "error.regressed")
 SORTS = {
@@ -59,7 +61,7 @@ def _asked(request: PageRequest) -> tuple[dict[str, Any], list[ErrorGroup]]:
         found = found.filter(
             Q(message__icontains=question) | Q(signature__startswith=question) | Q(category__icontains=question)
         )
-    sort, number = request.GET.get("sort", "last"), _page_number(request.GET.get("page", ""))
+    sort, number = request.GET.get("sort", "last"), whole_number(request.GET.get("page"), 1, least=1, most=MAX_PAGE)
     first = (number - 1) * PAGE
     groups = list(found.order_by(SORTS.get(sort, SORTS["last"])[1], "-pk")[first : first + PAGE + 1])
     return {"tab": chosen, "q": question, "tool": tool, "sort": sort, "page": number}, groups
@@ -83,11 +85,6 @@ def _list(request: PageRequest) -> dict[str, Any]:
         "earlier": number - 1,
         "later": number + 1 if len(found) > PAGE else 0,
     }
-
-
-def _page_number(text: str) -> int:
-    """Plain numbers: groups are few, and the order they come in changes under any cursor."""
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:5]) <= 1000 else 1
 
 
 def _rows_tag(request: PageRequest) -> str:

@@ -15,8 +15,8 @@ from django_htmx.http import ptag
 from jobs import db
 from jobs.models import Event
 from jobs.pages.jobs.job_detail import tell_event
-from jobs.pages.jobs.job_list import _number
 from jobs.pages.shared.counting import count_all
+from jobs.pages.shared.numbers import whole_number
 from jobs.pages.shared.page_view import PageRequest, page
 
 PAGE = 60
@@ -55,7 +55,7 @@ def _matching(request: PageRequest) -> Any:
 
 @page()
 def events(request: PageRequest) -> HttpResponse:
-    rows, before = _matching(request), _number(request.GET.get("before"))
+    rows, before = _matching(request), whole_number(request.GET.get("before"), None)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     found = list(rows.select_related("job").defer("job__spec").order_by("-pk")[: PAGE + 1])
@@ -76,7 +76,7 @@ def events(request: PageRequest) -> HttpResponse:
 
 
 def _fresh_tag(request: PageRequest) -> str:
-    newest = _number(request.GET.get("newest")) or 0
+    newest = whole_number(request.GET.get("newest"), 0)
     request.polled = count_all({"n": _matching(request).filter(pk__gt=newest)}, NEW_CAP)["n"]
     return str(request.polled)
 

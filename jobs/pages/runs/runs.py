@@ -11,13 +11,14 @@ from django_htmx.http import ptag
 from jobs.errors import Refused
 from jobs.models import Job, Run, Workstream
 from jobs.pages.jobs.job_detail import tell_event
-from jobs.pages.jobs.job_list import _number, decorate, rows_of
+from jobs.pages.jobs.job_list import decorate, rows_of
 from jobs.pages.runs.dependency_graph import draw as draw_graph
 from jobs.pages.runs.run_board import MAX_JOBS, Board, Progress, board_of, jobs_of_run, lanes_of_runs, progress
 from jobs.pages.runs.timeline import draw as draw_timeline
 from jobs.pages.shared.counting import count_all, shown
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, tag
+from jobs.pages.shared.numbers import whole_number
 from jobs.pages.shared.page_view import PageRequest, page
 from jobs.services.operations import controls
 from jobs.states import ACTIVE_RUNS, JobStatus, RunStatus
@@ -45,7 +46,7 @@ def runs(request: PageRequest) -> HttpResponse:
         rows = rows.filter(
             Q(run_id__icontains=question) | Q(title__icontains=question) | Q(workstreams__ws_id__icontains=question)
         ).distinct()
-    before = _number(request.GET.get("before"))
+    before = whole_number(request.GET.get("before"), None)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     found = list(rows.order_by("-pk")[: PAGE + 1])

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from statistics import quantiles
 from typing import cast
 
 from django.core.cache import cache
@@ -37,7 +38,6 @@ def _measure() -> dict[str, Usual]:
     return {tool: Usual(percentile(found, 50), percentile(found, 95), len(found)) for tool, found in times.items()}
 
 
-def percentile(values: list[float], percent: float) -> float:
-    """The value below which `percent` of them lie; nearest rank."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(percent / 100 * len(ordered) + 0.5) - 1))]
+def percentile(values: list[float], percent: int) -> float:
+    """The value below which `percent` of them lie, from 1 to 99; between two values, in proportion."""
+    return values[0] if len(values) == 1 else quantiles(values, n=100, method="inclusive")[percent - 1]

@@ -7,6 +7,7 @@ from typing import Any, cast
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 
 from jobs.access import Actor, actor_of
 from jobs.errors import NotAllowed, NotFound
@@ -19,6 +20,7 @@ class PageRequest(HttpRequest):
     """A request of a signed-in person, with what they may see."""
 
     actor: Actor
+    htmx: HtmxDetails
     polled: Any
     counted: dict[str, int]
 
@@ -62,7 +64,7 @@ def page(*methods: str, scope: Scope = "read", part: bool = False) -> Callable[[
 
 def _signed_out(request: HttpRequest, part: bool) -> HttpResponse:
     """The login page; for a request of a script a 401, so that the page and what was typed in it stay."""
-    if part or request.headers.get("HX-Request"):
+    if part or cast(PageRequest, request).htmx:
         return HttpResponse(status=401, headers={"HX-Reswap": "none"})
     return redirect_to_login(request.get_full_path())
 
