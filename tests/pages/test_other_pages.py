@@ -200,7 +200,7 @@ def test_operators_pause_limit_and_resume_tools_and_queues(admin):
 
 @pytest.mark.parametrize(
     ("path", "data"),
-    [("/tools/aider/limit", {"limit": "-1"}), ("/queues/bulk/explode", {}), ("/tools/aider/explode", {})],
+    [("/queues/bulk/limit", {"limit": "-1"}), ("/queues/bulk/explode", {}), ("/tools/aider/explode", {})],
 )
 def test_a_refused_switch_says_why(admin, path, data):
     plain = admin.post(path, data)
@@ -384,3 +384,40 @@ def test_errors_come_in_pages_of_fifty_that_stay_light(admin):
     assert admin.get("/-/errors/rows?page=2").content.decode().count("<tr id=") == 10
     for odd in ("0", "-1", "x", "9999999", "²"):
         assert admin.get(f"/errors?page={odd}").status_code == 200
+
+
+@pytest.mark.parametrize("limit", ["-1", "many", "10001", "1.5"])
+def test_a_limit_that_is_none_stands_beside_its_field_as_it_was_typed(admin, limit):
+    make_job(queue="bulk")
+    for place in ("/tools/aider", "/queues/bulk"):
+        answer = admin.post(f"{place}/limit", {"limit": limit})
+        page = answer.content.decode()
+        assert answer.status_code == 422
+        assert f'value="{limit}"' in page
+        assert 'aria-describedby="id_limit_error"' in page
+        assert 'id="id_limit_error"' in page
+        assert "A limit is a whole number up to 10,000" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"days": "7000"}, "days"),
+        ({"scope": ["read", "rule"]}, "scope"),
+        ({"name": "x" * 81}, "name"),
+    ],
+)
+def test_a_token_that_cannot_be_made_says_why_beside_the_field(admin, typed, field):
+    answer = admin.post("/settings/tokens/new", {"name": "laptop", "scope": ["read", "submit"], "days": "30"} | typed)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert f'id="id_{field}_error"' in page
+    assert f'value="{typed.get("name", "laptop")}"' in page or not typed.get("name", "laptop")
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_without_a_chosen_life_ends_after_90_days(admin):
+    admin.post("/settings/tokens/new", {"name": "laptop", "scope": ["read"]})
+    days = (ApiToken.objects.get().expires_at - timezone.now()).total_seconds() / 86_400
+    assert 89 < days <= 90

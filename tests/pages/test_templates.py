@@ -37,7 +37,7 @@ def test_a_job_becomes_a_template_without_its_ids_and_values(client, sam):
     page = client.get(f"/settings/templates/new?job={job.job_id}")
     assert "hush" not in page.content.decode()
     assert "left out" in page.content.decode()
-    sent = {"title": "Say it", "slug": "", "shared": "1", "document": page.context["text"]}
+    sent = {"title": "Say it", "slug": "", "shared": "1", "document": page.context["form"]["document"].value()}
     answer = client.post("/settings/templates/new", sent)
     assert (answer.status_code, answer["Location"]) == (303, "/settings/templates")
     row = JobTemplate.objects.get()
@@ -64,13 +64,13 @@ def test_the_submit_pages_start_from_a_template(client, sam):
 def test_what_was_typed_becomes_a_template_if_it_is_sound(client, sam):
     typed = {"tool": "shell", "title": "Typed", "repo_root": "/tmp", "command": '{"exe": "python3", "args": ["-V"]}'}
     page = client.post("/settings/templates/draft", typed)
-    assert page.context["slug"] == "typed"
-    assert json.loads(page.context["text"])["command"] == {"exe": "python3", "args": ["-V"]}
+    assert page.context["form"]["slug"].value() == "typed"
+    assert json.loads(page.context["form"]["document"].value())["command"] == {"exe": "python3", "args": ["-V"]}
     wrong = client.post("/settings/templates/draft", {**typed, "command": "no json"})
     assert wrong.status_code == 422
     assert "Invalid JSON" in wrong.content.decode()
     pasted = client.post("/settings/templates/draft", {"doc": json.dumps(make_document())})
-    assert json.loads(pasted.context["text"])["tool"] == "shell"
+    assert json.loads(pasted.context["form"]["document"].value())["tool"] == "shell"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_its_owner_changes_and_deletes_it(client, sam):
     page = client.get("/settings/templates/new?template=hello")
     client.post(
         "/settings/templates/new",
-        {"title": "Other", "slug": "hello", "replace": "hello", "document": page.context["text"]},
+        {"title": "Other", "slug": "hello", "replace": "hello", "document": page.context["form"]["document"].value()},
     )
     assert JobTemplate.objects.get().title == "Other"
     assert client.get("/settings/templates/hello/delete").status_code == 200

@@ -5,17 +5,19 @@ import sqlite3
 import sys
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import django
+from django import forms
 from django.conf import settings as conf
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 
 from jobs import db
+from jobs.access import NEEDS, Actor
 from jobs.errors import Refused
 from jobs.models import ApiToken
 from jobs.pages.shared.error_pages import missing
@@ -35,6 +37,27 @@ TABS = (
     ("about", "About"),
 )
 LIVES = {"90": "In 90 days", "30": "In 30 days", "365": "In a year", "": "Never"}
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        max_length=80,
+        widget=forms.TextInput(attrs={"placeholder": "Where will it be used?"}),
+        error_messages={"required": "Give it a name, so that you know later what it is for."},
+    )
+    scope = forms.MultipleChoiceField(label="It may", required=False, widget=forms.CheckboxSelectMultiple)
+    days = forms.ChoiceField(label="Expires", choices=LIVES, required=False)
+
+    def __init__(self, actor: Actor, data: QueryDict | None = None) -> None:
+        super().__init__(data, initial={"scope": ["read"], "days": "90"})
+        scopes = [scope for scope in TOKEN_SCOPES if actor.may(scope)]
+        cast(forms.MultipleChoiceField, self.fields["scope"]).choices = [
+            (one, NEEDS[one].capitalize()) for one in scopes
+        ]
+
+    def clean_days(self) -> timedelta | None:
+        days = self.cleaned_data["days"] if "days" in self.data else "90"
+        return timedelta(days=int(days)) if days else None
 
 
 @page()
@@ -107,9 +130,10 @@ def about() -> list[tuple[str, str, str]]:
     return [("Node", conf.ENGINE_NODE, "ENGINE_NODE"), *((name, value, "") for name, value in facts)]
 
 
-def _tokens(request: PageRequest, context: dict[str, Any], made: str = "", status: int = 200) -> HttpResponse:
+def _tokens(
+    request: PageRequest, context: dict[str, Any], made: str = "", form: TokenForm | None = None, status: int = 200
+) -> HttpResponse:
     rows = list(ApiToken.objects.filter(user=request.actor.user, revoked_at=None)[:100])
-    scopes = [scope for scope in TOKEN_SCOPES if scope in request.actor.scopes]
     return render(
         request,
         "settings/tokens.html",
@@ -117,8 +141,7 @@ def _tokens(request: PageRequest, context: dict[str, Any], made: str = "", statu
         | {
             "tokens": rows,
             "made": made,
-            "scopes": scopes,
-            "lives": LIVES,
+            "form": form or TokenForm(request.actor),
             "jobs_address": request.build_absolute_uri(reverse("api:api-root") + "jobs"),
         },
         status=status,
@@ -147,18 +170,16 @@ def password(request: PageRequest) -> HttpResponse:
 def token_new(request: PageRequest) -> HttpResponse:
     """Shows the token in the answer itself: it is never stored, so there is no page to redirect to."""
     context: dict[str, Any] = {"tab": "tokens", "tabs": TABS}
-    days = request.POST.get("days", "90")
-    expires = db.now() + timedelta(days=int(days)) if days in LIVES and days else None
-    name = request.POST.get("name", "").strip()[:80]
-    scopes = [scope for scope in request.POST.getlist("scope") if scope in request.actor.scopes]
-    if not name:
-        return _tokens(
-            request, context | {"fault": "Give it a name, so that you know later what it is for."}, status=422
-        )
+    form = TokenForm(request.actor, request.POST)
+    if not form.is_valid():
+        return _tokens(request, context, form=form, status=422)
+    name, scopes, life = form.cleaned_data["name"], form.cleaned_data["scope"], form.cleaned_data["days"]
+    expires = db.now() + life if life else None
     try:
         _, secret = tokens.create(request.actor.user, name, scopes, by=request.actor.name, expires_at=expires)
     except Refused as refusal:
-        return _tokens(request, context | {"fault": refusal.message}, status=refusal.status)
+        form.add_error("name", refusal.message)
+        return _tokens(request, context, form=form, status=refusal.status)
     answer = _tokens(request, context, made=secret)
     answer["Cache-Control"] = "no-store"
     return answer

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render, resolve_url
 
@@ -30,34 +31,37 @@ def menu(request: PageRequest, filters: Filters) -> dict[str, Any]:
     return {"own_views": mine, "team_views": [view for view in found if view not in mine], "here": here}
 
 
+class ViewForm(forms.Form):
+    name = forms.CharField(
+        max_length=80,
+        help_text="Your view of the same name is replaced.",
+        error_messages=dict.fromkeys(("required", "max_length"), "Give it a name of at most 80 characters."),
+    )
+    shared = forms.BooleanField(required=False)
+
+
 @page("GET", "HEAD", "POST")
 def new(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
-        return _form(request, query_of(request.GET))
+        return _form(request, query_of(request.GET), ViewForm())
     query = query_of(QueryDict(request.POST.get("query", "")[:2000]))
-    name = request.POST.get("name", "")
+    form = ViewForm(request.POST)
+    if not form.is_valid():
+        return _form(request, query, form)
     try:
-        view = saved_views.save(
-            request.actor.user, name, query, shared=bool(request.POST.get("shared")), by=request.actor.name
-        )
+        view = saved_views.save(request.actor.user, **form.cleaned_data, query=query, by=request.actor.name)
     except InvalidDocument as refusal:
-        return _form(request, query, name=name, fault=refusal.message)
+        form.add_error("name", refusal.message)
+        return _form(request, query, form)
     return done(request, f"{view.name} is in the Views menu.", _list(query))
 
 
-def _form(request: PageRequest, query: str, name: str = "", fault: str = "") -> HttpResponse:
+def _form(request: PageRequest, query: str, form: ViewForm) -> HttpResponse:
     shown = Filters.read(QueryDict(query))
     filters = [(facet.label, ", ".join(shown.words(name))) for name, facet in FIELDS.items() if shown.words(name)]
-    context = {
-        "query": query,
-        "filters": filters,
-        "name": name,
-        "fault": fault,
-        "back": _list(query),
-        "shared": bool(request.POST.get("shared")),
-    }
+    context = {"query": query, "filters": filters, "form": form, "back": _list(query)}
     template = "jobs/_view_form.html" if is_htmx(request) else "jobs/view_form.html"
-    return render(request, template, context, status=422 if fault else 200)
+    return render(request, template, context, status=422 if form.errors else 200)
 
 
 def _list(query: str) -> str:

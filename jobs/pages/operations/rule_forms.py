@@ -1,5 +1,6 @@
 """The forms with which operators pause and limit tools and queues."""
 
+from django import forms
 from django.http import HttpRequest
 
 from jobs.errors import InvalidDocument
@@ -7,18 +8,22 @@ from jobs.errors import InvalidDocument
 MAX_LIMIT = 10_000
 
 
+class LimitForm(forms.Form):
+    limit = forms.IntegerField(
+        label="Jobs at once",
+        required=False,
+        min_value=0,
+        max_value=MAX_LIMIT,
+        widget=forms.TextInput(attrs={"size": 5, "inputmode": "numeric", "placeholder": "none"}),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"),
+            f"A limit is a whole number up to {MAX_LIMIT:,}, or empty for none.",
+        ),
+    )
+
+
 def reason_of(request: HttpRequest) -> str:
     return request.POST.get("reason", "")[:200]
-
-
-def limit_of(request: HttpRequest) -> int | None:
-    """Raises InvalidDocument for what is neither a whole number nor empty."""
-    text = request.POST.get("limit", "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or int(text[:9]) > MAX_LIMIT:
-        raise InvalidDocument(f"A limit is a whole number up to {MAX_LIMIT:,}, or empty for none.")
-    return int(text)
 
 
 def unknown(action: str) -> InvalidDocument:

@@ -9,7 +9,7 @@ from django_htmx.http import ptag
 from jobs.access import Actor
 from jobs.errors import Refused
 from jobs.pages.jobs.job_list import decorate, rows_of
-from jobs.pages.operations.rule_forms import limit_of, reason_of, unknown
+from jobs.pages.operations.rule_forms import LimitForm, reason_of, unknown
 from jobs.pages.shared.durations import Usual, usual
 from jobs.pages.shared.error_pages import missing
 from jobs.pages.shared.htmx import done, refused, tag
@@ -55,7 +55,11 @@ def tools_part(request: PageRequest) -> HttpResponse:
 
 @page()
 def tool(request: PageRequest, name: str) -> HttpResponse:
-    found = _found(request, name)
+    return _show(request, _found(request, name))
+
+
+def _show(request: PageRequest, found: ToolStatus, form: LimitForm | None = None) -> HttpResponse:
+    name = found.name
     jobs = list(rows_of(request.actor.jobs().filter(tool=name)).order_by("-pk")[:JOBS_SHOWN])
     return render(
         request,
@@ -65,7 +69,9 @@ def tool(request: PageRequest, name: str) -> HttpResponse:
             "usual": usual().get(name),
             "jobs": decorate(jobs),
             "may_operate": request.actor.may("operate"),
+            "form": form or LimitForm(initial={"limit": found.limit}),
         },
+        status=422 if form else 200,
     )
 
 
@@ -78,15 +84,17 @@ def _found(request: PageRequest, name: str) -> ToolStatus:
 
 @page("POST", scope="operate")
 def tool_act(request: PageRequest, name: str, verb: str) -> HttpResponse:
-    _found(request, name)
+    found, form = _found(request, name), LimitForm(request.POST)
     to = resolve_url("tool", name=name)
+    if verb == "limit" and not form.is_valid():
+        return _show(request, found, form)
     try:
-        return done(request, _act(request, name, verb), to)
+        return done(request, _act(request, name, verb, form), to)
     except Refused as refusal:
         return refused(request, refusal, to)
 
 
-def _act(request: PageRequest, name: str, verb: str) -> str:
+def _act(request: PageRequest, name: str, verb: str, form: LimitForm) -> str:
     """Do it, and say what was done. Raises Refused."""
     by = request.actor.name
     match verb:
@@ -97,7 +105,7 @@ def _act(request: PageRequest, name: str, verb: str) -> str:
             controls.resume_tool(name, by=by)
             return f"{name} takes jobs again."
         case "limit":
-            controls.limit_tool(name, limit_of(request), by=by)
+            controls.limit_tool(name, form.cleaned_data["limit"], by=by)
             return f"The limit of {name} is set."
         case "close":
             controls.close_circuit(name, by=by)

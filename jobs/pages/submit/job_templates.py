@@ -1,15 +1,17 @@
 """Job templates: the list under Settings, and the form that saves one from a job or from what was typed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.text import slugify
 
 import schema
-from jobs.errors import InvalidDocument, NotAllowed, Refused
+from jobs.errors import InvalidDocument, NotAllowed, Refused, WrongState
 from jobs.models import JobTemplate
 from jobs.pages.account.settings_pages import TABS
 from jobs.pages.jobs.job_detail import find_job
@@ -20,6 +22,37 @@ from jobs.pages.submit import form_data
 from jobs.pages.submit.form import dry_run, show
 from jobs.services.submission import job_templates
 from schema.options import JobOptions
+
+
+class TemplateForm(forms.Form):
+    replace = forms.CharField(required=False, widget=forms.HiddenInput)
+    title = forms.CharField(
+        max_length=200,
+        error_messages=dict.fromkeys(("required", "max_length"), "A title takes 1 to 200 characters."),
+    )
+    slug = forms.RegexField(
+        job_templates.SLUG,
+        label="Name in addresses",
+        required=False,
+        max_length=80,
+        help_text="Small letters, digits, - and _. Left empty: made of the title.",
+        widget=forms.TextInput(attrs={"class": "mono", "pattern": r"[a-z0-9][a-z0-9_\-]*"}),
+        error_messages={"invalid": "The name is of small letters, digits, - and _, at most 80 of them."},
+    )
+    description = forms.CharField(required=False, max_length=500)
+    shared = forms.BooleanField(required=False)
+    document = forms.CharField(
+        strip=False,
+        help_text="Job id and run are new for each use.",
+        widget=forms.Textarea(attrs={"class": "mono tall", "spellcheck": "false"}),
+        error_messages={"required": "Not a valid job document."},
+    )
+
+    def clean_slug(self) -> str:
+        return str(self.cleaned_data["slug"]) or slugify(self.cleaned_data.get("title", ""))[:80]
+
+    def clean_document(self) -> str:
+        return str(self.cleaned_data["document"]).replace("\r\n", "\n")
 
 
 @dataclass(frozen=True)
@@ -45,10 +78,10 @@ def new(request: PageRequest) -> HttpResponse:
         return _save(request)
     if request.GET.get("job"):
         job = find_job(request, request.GET["job"])
-        return _form(request, job.spec, title=job.title)
+        return _of_document(request, job.spec, title=job.title)
     if request.GET.get("template"):
         row = request.actor.template(request.GET["template"], change=True)
-        return _form(
+        return _of_document(
             request,
             row.document,
             title=row.title,
@@ -57,7 +90,7 @@ def new(request: PageRequest) -> HttpResponse:
             slug=row.slug,
             replace=row.slug,
         )
-    return _form(request, {})
+    return _of_document(request, {})
 
 
 @page("POST", scope="submit")
@@ -65,87 +98,66 @@ def draft(request: PageRequest) -> HttpResponse:
     """Take the submit form's document, if it is valid, to the form that names a template."""
     if "doc" in request.POST:
         document, _ = schema.parse(request.POST["doc"].replace("\r\n", "\n"))
-        return _form(request, document if isinstance(document, dict) else {}, text=request.POST["doc"])
+        return _of_document(request, document if isinstance(document, dict) else {}, text=request.POST["doc"])
     typed = form_data.read(request.POST.dict())
     result = dry_run(request, typed)
     if not result["ok"]:
         return show(request, typed, dry=result, status=422)
-    return _form(request, typed.document or {})
+    return _of_document(request, typed.document or {})
 
 
-def _form(
-    request: PageRequest,
-    document: dict[str, Any],
-    *,
-    text: str = "",
-    fault: str = "",
-    problems: Any = (),
-    status: int = 200,
-    **fields: Any,
-) -> HttpResponse:
+def _of_document(request: PageRequest, document: dict[str, Any], *, text: str = "", **fields: Any) -> HttpResponse:
+    """The form as it starts from a document, without the values of its environment."""
     kept = job_templates.without_values(document)
     title = fields.pop("title", "") or JobOptions.from_document(document).title or ""
     dropped = isinstance(document.get("env"), dict) and document["env"] != kept.get("env", {})
-    return render(
-        request,
-        "settings/template_form.html",
-        {
-            "tab": "templates",
-            "tabs": TABS,
-            "title": title,
-            "slug": slugify(title)[:80],
-            "fault": fault,
-            "dropped": dropped,
-            "problems": problems,
-            "text": json.dumps(kept, indent=2, ensure_ascii=False) if document else text,
-            **fields,
-        },
-        status=status,
-    )
+    text = json.dumps(kept, indent=2, ensure_ascii=False) if document else text
+    form = TemplateForm(initial={"title": title, "slug": slugify(title)[:80], "document": text, **fields})
+    return _form(request, form, dropped=dropped)
+
+
+def _form(
+    request: PageRequest, form: TemplateForm, *, problems: Sequence[Any] = (), dropped: bool = False, status: int = 200
+) -> HttpResponse:
+    context = {"tab": "templates", "tabs": TABS, "form": form, "problems": problems, "dropped": dropped}
+    return render(request, "settings/template_form.html", context, status=status)
 
 
 def _save(request: PageRequest) -> HttpResponse:
-    post = request.POST
-    text, title = post.get("document", "").replace("\r\n", "\n"), post.get("title", "").strip()
-    slug = post.get("slug", "").strip() or slugify(title)[:80]
-    description, shared = post.get("description", "").strip(), bool(post.get("shared"))
-    replace = post.get("replace", "") == slug
-    document, problems = schema.parse(text)
-    fault, status = "Not a valid job document.", 422
-    if not problems:
-        try:
-            if replace:
-                request.actor.template(slug, change=True)
-            request.actor.require_submit_to(job_templates.repository_of(job_templates.check(document)))
-            job_templates.save(
-                slug,
-                document,
-                owner=request.actor.user,
-                by=request.actor.name,
-                replace=replace,
-                title=title,
-                description=description,
-                shared=shared,
-            )
-        except NotAllowed:
-            raise
-        except Refused as refusal:
-            fault, status = refusal.message, refusal.status
-            problems = refusal.problems if isinstance(refusal, InvalidDocument) else []
-        else:
-            return done(request, f"{title} is a template now.", resolve_url("templates"))
-    return _form(
-        request,
-        {},
-        text=text,
-        fault=fault,
-        problems=problems,
-        status=status,
-        slug=slug,
-        replace=post.get("replace", ""),
-        title=title,
-        description=description,
-        shared=shared,
+    form = TemplateForm(request.POST)
+    if not form.is_valid():
+        return _form(request, form, status=422)
+    typed = form.cleaned_data
+    document, problems = schema.parse(typed["document"])
+    if problems:
+        form.add_error("document", "Not a valid job document.")
+        return _form(request, form, problems=problems, status=422)
+    try:
+        _store(request, document, typed)
+    except NotAllowed:
+        raise
+    except Refused as refusal:
+        form.add_error("slug" if isinstance(refusal, WrongState) else "document", refusal.message)
+        problems = refusal.problems if isinstance(refusal, InvalidDocument) else []
+        return _form(request, form, problems=problems, status=refusal.status)
+    return done(request, f"{typed['title']} is a template now.", resolve_url("templates"))
+
+
+def _store(request: PageRequest, document: Any, typed: dict[str, Any]) -> None:
+    """Raises Refused."""
+    slug, replace = typed["slug"], typed["replace"] == typed["slug"]
+    if replace:
+        request.actor.template(slug, change=True)
+    request.actor.require_submit_to(job_templates.repository_of(job_templates.check(document)))
+    job_templates.save(
+        slug,
+        document,
+        owner=request.actor.user,
+        by=request.actor.name,
+        replace=replace,
+        title=typed["title"],
+        description=typed["description"],
+        shared=typed["shared"],
     )
 
 
