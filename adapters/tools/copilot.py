@@ -16,7 +16,7 @@ from adapters.facts import Said, Told
 from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
-from adapters.tools.agent import AgentAdapter
+from adapters.tools.agent import LONG, AgentAdapter
 from adapters.verdict import Verdict
 
 PROMPT_FLAGS = ("-p", "--prompt")
@@ -89,6 +89,10 @@ class CopilotAdapter(AgentAdapter):
                 draft.add(word, *value)
         if not flags.has(draft.args, "--usage-output-file"):
             draft.add("--usage-output-file", str(draft.tool_dir / USAGE_FILE))
+        at = self.prompt_at(draft.args)
+        if at is not None and draft.stdin is None and len(draft.args[at].encode()) > LONG:
+            draft.stdin = draft.args[at].encode()  # without -p it reads the prompt there
+            del draft.args[at - 1 : at + 1]
 
     def prompt_at(self, args: Sequence[str]) -> int | None:
         return next((at + 1 for at, word in enumerate(args[:-1]) if word in PROMPT_FLAGS), None)

@@ -182,5 +182,6 @@ def test_a_repository_is_scanned_for_what_redirects_a_tool(bench: Bench) -> None
         ("gemini", ".env"): False,
         ("opencode", ".opencode/plugin"): False,
         ("claude", ".mcp.json"): True,
+        ("copilot", ".mcp.json"): True,
     }
     assert [one.path for one in repo_scan.scan(bench.repo, "claude")] == [".mcp.json"]

@@ -221,6 +221,9 @@ def test_escalation_carries_the_prompt_and_lets_the_new_tools_adapter_build_the_
         program.write_text("#!/bin/sh\necho 'rate of failure: high'\nexit 1\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_dir}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex" / "auth.json").write_text("{}")  # logged in
     body = document(tmp_path, [], retry_policy="escalate_to_codex")
     job = submit({**body, "tool": "claude", "command": {"exe": "claude", "args": ["-p", "Fix the greeting"]}})
     for _ in range(4):

@@ -73,7 +73,9 @@ def test_at_most_so_many_go_at_once(data_dir: Path) -> None:
     assert Job.objects.count() == 1
 
 
-def test_a_job_that_is_retried_while_it_is_about_to_be_removed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_is_retried_while_it_is_about_to_be_removed_stays(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = old_job()
     removed = removal._remove_directory
 

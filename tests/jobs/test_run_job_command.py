@@ -127,7 +127,7 @@ def test_a_new_database_gets_its_tables(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(json.dumps(document(tmp_path, "-c", "print('hello')")))
     environment = {
         "PATH": os.environ["PATH"],
-        "ENGINE_DATA_DIR": str(tmp_path / "var"),
+        "ENGINE_DATA_DIR": str(tmp_path.with_name(tmp_path.name + "-var")),
         "ENGINE_ROOTS": str(tmp_path),
         "ENGINE_ALLOW_SHELL": "1",
         "ENGINE_EXECUTABLES": "python3",

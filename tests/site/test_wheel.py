@@ -77,7 +77,7 @@ def test_the_orchestrator_runs_a_job_from_the_wheel(installed: Path, tmp_path: P
     document = {**DOCUMENT, "tool": "git", "command": {"exe": "git", "args": ["rev-parse", "--is-inside-work-tree"]}}
     (tmp_path / "job.json").write_text(json.dumps(document))
     command = (installed, "-m", "engine.orchestrator", "run-job", "--job-file", "job.json")
-    assert call(*command, cwd=tmp_path, ENGINE_DATA_DIR=str(tmp_path / "data")) == "true\n"
+    assert call(*command, cwd=tmp_path, ENGINE_DATA_DIR=str(installed.parents[2] / "data")) == "true\n"
 
 
 def test_a_site_from_the_wheel_serves_pages_and_runs_a_job_from_an_empty_directory(
