@@ -10,6 +10,8 @@ from django.utils import timezone
 from jobs.models import Job, Run, StepAttempt, Workstream
 from jobs.states import ATTEMPT_FINAL, FINAL, AttemptStatus, JobStatus
 
+DIRECTORIES = itertools.count()
+
 _numbers = itertools.count(1)
 
 
@@ -85,7 +87,7 @@ def make_attempt(job: Job, status: str = AttemptStatus.COMPLETED, **fields: Any)
         "started_at": started,
         "result_json": {"job_id": job.job_id},
         "marker": f"{job.pk:08}-{number:08}-test",
-        "log_dir": f"attempts/test/{job.pk}-{number}",
+        "log_dir": f"attempts/test/{job.pk}-{number}-{next(DIRECTORIES)}",  # a key may come again in another test
         "reason": "ok" if status == AttemptStatus.COMPLETED else "",
         **done,
     }
