@@ -320,7 +320,7 @@ def test_a_hostile_document_takes_little_time(changes):
     document = job(**changes)
     began = time.process_time()
     check(document, tools=TOOLS)
-    assert time.process_time() - began < 2  # a twentieth of it on an idle machine; quadratic work takes minutes
+    assert time.process_time() - began < 10  # at most a second or two; quadratic work takes minutes
 
 
 def test_a_very_long_key_is_cut_in_what_is_reported():
