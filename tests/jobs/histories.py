@@ -131,7 +131,9 @@ class Player:
 
     def settle(self, wishes: Sequence[tuple[int, Reason]]) -> list[str]:
         ended = [
-            Ended(self.held.pop(number % len(self.held)), _verdict(reason), Ending(EndedBy.EXIT, int(reason != Reason.OK)))
+            Ended(
+                self.held.pop(number % len(self.held)), _verdict(reason), Ending(EndedBy.EXIT, int(reason != Reason.OK))
+            )
             for number, reason in wishes
             if self.held
         ]
