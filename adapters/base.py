@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import uuid
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import schema
-from adapters import environment, executable, execution, facts, gitinfo, paths, rules
+from adapters import environment, executable, execution, facts, gitinfo, host_setup, paths, rules
 from adapters.confinement import Profile
 from adapters.errors import AdapterError, BadCommand
 from adapters.evidence import Evidence, masked
@@ -75,9 +74,7 @@ class ToolAdapter:
     own_env: ClassVar[Mapping[str, str]] = {}
     allowed_env: ClassVar[tuple[str, ...]] = ()  # dangerous names that this tool's jobs may set
     makes_commits: ClassVar[bool] = False
-    needs: ClassVar[Profile] = (
-        Profile()
-    )  # what it reads and writes beyond a confined tool's working tree: logins, sessions
+    needs: ClassVar[Profile] = Profile()  # what it reads and writes beyond its working tree: logins, sessions
     permissions: ClassVar[Mapping[Permissions, tuple[str, ...]]] = {}  # the flags that each means
     own_permissions: ClassVar[tuple[str, ...]] = ()  # flags of a person's own, beside which none are added
 
@@ -124,16 +121,8 @@ class ToolAdapter:
     # What stands
 
     def set_up(self, env: Mapping[str, str]) -> str:
-        here = {name: text for name, text in os.environ.items() if environment.matches(name, environment.PASSED_ON)}
-        whole = {**here, **env}
-        if self.executables and not any(shutil.which(name, path=whole.get("PATH")) for name in self.executables):
-            return f"{self.name} is not set up: {self.executables[0]} is not installed on this host"
-        if not self.keys or any(environment.matches(name, self.keys) for name in whole):
-            return ""
-        home = Path(whole.get("HOME") or "/nonexistent")
-        if any((home / place).exists() for place in self.logins):
-            return ""
-        return f"{self.name} is not set up: no key is given ({self.keys[0]}), and it is not logged in on this host"
+        found = host_setup.missing(self.executables, self.keys, self.logins, env)
+        return f"{self.name} is not set up: {found}" if found else ""
 
     def examine(self, job: Job, ctx: Context) -> None:
         environment.examine(job.get("env") or {}, (*self.allowed_env, *ctx.allowed_env))
@@ -205,7 +194,7 @@ class ToolAdapter:
             verdict = replace(verdict, reason=Reason.OK, rule="success_exit_codes", summary=said)
         known = facts.Facts(
             stopped=stopped is not None,
-            exit=facts.Exit.SUCCESS if taken else _exit_of(ending),
+            exit=facts.Exit.SUCCESS if taken else facts.exit_of(ending),
             said=told.said if verdict.success or told.said in (Said.FAILED, Said.UNFINISHED) else Said.FAILED,
             tree=facts.tree_of(evidence, facts.reads(job)),
             reads=facts.reads(job),
@@ -263,9 +252,3 @@ def is_raw(job: Job) -> bool:
 
 def _taken_for_success(job: Job, ending: Ending) -> bool:
     return bool(ending.exit_code and ending.exit_code in JobOptions.from_document(job).success_exit_codes)
-
-
-def _exit_of(ending: Ending) -> facts.Exit:
-    if ending.signal:
-        return facts.Exit.SIGNAL
-    return facts.Exit.SUCCESS if ending.exit_code == 0 else facts.Exit.FAILURE

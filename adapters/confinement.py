@@ -7,8 +7,10 @@ hands the rules to the kernel (`process/keeper/landlock.py`).
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from adapters import toolchain
@@ -20,6 +22,7 @@ DEVICES = (
     *("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
     *("/dev/tty", "/dev/ptmx", "/dev/pts", "/dev/shm"),  # noqa: S108 - named semaphores live there, whatever the tool
 )
+CACHE_S = 30  # how long a program that was just installed may stay unseen
 
 
 @dataclass(frozen=True)
@@ -45,42 +48,54 @@ def confine(
 
     Raises CannotConfine for a working tree that holds what is hidden. A path that does not exist allows nothing.
     """
-    home = Path(env.get("HOME") or "/nonexistent")
+    home = env.get("HOME") or "/nonexistent"
     tree = _tree_of(places.repo_root)
     git = list(_git_directories(tree)) if tree is not None else []
     write = [*DEVICES, *map(str, (places.repo_root, places.working_dir, *git)), *_at_home(profile.write, home)]
-    read = [*toolchain.readable(argv[0], env.get("PATH", os.defpath), home), *_at_home(profile.read, home)]
-    read += [str(place) for place in (*([] if tree is None else [tree]), *_borrowed_objects(git))]
     for hidden in profile.hidden:
         _refuse_around(write, hidden)
-        read = [path for name in read for path in _without(name, hidden)]
-    read.append(str(attempt_dir))
+    read = [*_readable(argv[0], env.get("PATH", os.defpath), home, profile, int(time.monotonic() / CACHE_S))]
+    read += [] if tree is None else _outside(str(tree), profile.hidden)
+    read += [str(place) for place in (*_borrowed_objects(git), attempt_dir)]
     return Confine(tuple(dict.fromkeys(read)), tuple(dict.fromkeys((*write, *map(str, own)))))
 
 
-def _at_home(names: Iterable[str], home: Path) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _readable(program: str, path: str, home: str, profile: Profile, period: int) -> tuple[str, ...]:
+    """What does not depend on the job. Kept for a while, because each start of a job asks."""
+    names = (*toolchain.readable(program, path, Path(home)), *_at_home(profile.read, home))
+    return tuple(each for name in names for each in _outside(name, profile.hidden))
+
+
+def _at_home(names: Iterable[str], home: str) -> Iterator[str]:
     for name in names:
-        yield str(home / name[2:]) if name.startswith("~/") else name
+        yield f"{home}/{name[2:]}" if name.startswith("~/") else name
 
 
 def _refuse_around(write: Iterable[str], hidden: str) -> None:
     for name in write:
-        if Path(hidden).is_relative_to(name):
+        if f"{hidden}/".startswith(f"{name.rstrip('/')}/"):
             raise CannotConfine(
                 f"{name} holds {hidden}, which is closed to tools; work in another directory, or let the administrator "
                 "keep Engine's data elsewhere (ENGINE_DATA_DIR)"
             )
 
 
+def _outside(name: str, hidden: Iterable[str]) -> list[str]:
+    names = [name]
+    for closed in hidden:
+        names = [each for one in names for each in _without(one, closed)]
+    return names
+
+
 def _without(name: str, hidden: str) -> Iterator[str]:
     """`name`, or what is in it but for the way to `hidden`."""
-    place, closed = Path(name), Path(hidden)
-    if place == closed:
+    if name == hidden:
         return
-    if not closed.is_relative_to(place):
+    if not f"{hidden}/".startswith(f"{name.rstrip('/')}/"):  # strings: this is asked at each start
         yield name
         return
-    for child in sorted(place.iterdir()):
+    for child in sorted(Path(name).iterdir()):
         yield from _without(str(child), hidden)
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from adapters.evidence import Evidence
+from adapters.process.spec import Ending
 from adapters.text import cut
 from adapters.verdict import Reason, Verdict
 from schema.options import JobOptions
@@ -42,6 +43,12 @@ class Exit(StrEnum):
     SUCCESS = "success"  # 0, or a code that the job takes for success
     FAILURE = "failure"
     SIGNAL = "signal"
+
+
+def exit_of(ending: Ending) -> Exit:
+    if ending.signal:
+        return Exit.SIGNAL
+    return Exit.SUCCESS if ending.exit_code == 0 else Exit.FAILURE
 
 
 @dataclass

@@ -6,10 +6,8 @@ No place that holds keys is among them: of /etc and of the home directory only w
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
-from functools import lru_cache
 from pathlib import Path
 
 SYSTEM = (
@@ -64,16 +62,10 @@ HOME = (
     *(".gem/ruby", "go/bin", "go/pkg"),
 )
 MAX_INTERPRETERS = 4  # a script whose interpreter is a script, and so on
-CACHE_S = 30  # how long a program that was just installed may stay unseen
 
 
 def readable(program: str, path: str, home: Path) -> tuple[str, ...]:
-    """What `program` and the programs of `path`, a PATH, may read. Kept for half a minute: each start of a job asks."""
-    return _readable(program, path, home, int(time.monotonic() / CACHE_S))
-
-
-@lru_cache(maxsize=256)
-def _readable(program: str, path: str, home: Path, period: int) -> tuple[str, ...]:
+    """What `program` and the programs of `path`, a PATH, may read."""
     found = [*SYSTEM, *_etc(), *(str(home / name) for name in HOME)]
     found += [str(place) for place in _installations(program, path, home)]
     return tuple(_outermost(name for name in found if Path(name).exists()))

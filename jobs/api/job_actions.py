@@ -19,7 +19,7 @@ from jobs.services.reading.job_filter import JobFilter
 from jobs.states import ReviewVerdict, Verb
 
 router = Router(tags=["jobs"])
-MOST = 1000
+MAX_JOBS = 1000
 NO_ORDER = Order()
 
 
@@ -147,7 +147,7 @@ class BulkFilter(RequestBody, JobFilter):
 
 class BulkIn(RequestBody):
     verb: Literal[Verb.CANCEL, Verb.RETRY, Verb.ESCALATE, Verb.HOLD, Verb.RELEASE, Verb.CLOSE]
-    job_ids: list[Key] | None = Field(None, max_length=MOST, description="these jobs; or give `filter`")
+    job_ids: list[Key] | None = Field(None, max_length=MAX_JOBS, description="these jobs; or give `filter`")
     filter: BulkFilter | None = Field(None, description="the jobs that the list shows for this filter")
     tool: Text = Field("", description="for escalate: the tool to try next")
     dry_run: bool = Field(False, description="say what would happen, and change nothing")
@@ -185,9 +185,9 @@ def bulk(request: HttpRequest, order: BulkIn) -> Any:
         ids = list(dict.fromkeys(order.job_ids))
     else:
         rows = order.filter.apply(caller.jobs(), me=caller.name).order_by("-pk") if order.filter else Job.objects.none()
-        ids = list(rows.values_list("job_id", flat=True)[: MOST + 1])
-        if len(ids) > MOST:
-            raise InvalidDocument(f"The filter names more than {MOST:,} jobs; narrow it.")
+        ids = list(rows.values_list("job_id", flat=True)[: MAX_JOBS + 1])
+        if len(ids) > MAX_JOBS:
+            raise InvalidDocument(f"The filter names more than {MAX_JOBS:,} jobs; narrow it.")
     results = [_try(caller, order, job_id) for job_id in ids]
     done = sum(result["ok"] for result in results)
     return {

@@ -71,3 +71,15 @@ def test_a_working_tree_around_what_is_hidden_is_refused(where: str, tmp_path: P
     tree = tmp_path / where
     with pytest.raises(CannotConfine, match=r"holds .*opt/data"):
         confine(["/bin/true"], {}, Paths(tree, tree, None, None), Profile(hidden=(str(data),)), tmp_path / "a", ())
+
+
+def test_the_tree_around_a_working_directory_is_open_without_what_is_hidden(tmp_path: Path) -> None:
+    data, work = tmp_path / "var", tmp_path / "sub"
+    make(data / "secret_key")
+    make(tmp_path / "README")
+    (tmp_path / ".git").mkdir()
+    work.mkdir()
+    rules = confine(
+        ["/bin/true"], {}, Paths(work, work, None, None), Profile(hidden=(str(data),)), tmp_path / "var/attempt", ()
+    )
+    assert covers(rules.read, tmp_path / "README") and not covers(rules.read, data / "secret_key")

@@ -46,8 +46,8 @@ def test_what_is_named_like_a_secret_stays_hidden_whatever_the_document_says(nam
 
 
 def test_the_environment_of_a_later_tool_is_treated_alike() -> None:
-    ladder = [{"tool": "codex", "env": {"BASE_URL": "sesame", "REGION": "eu"}}]
-    policy = {"escalate_to": ladder}
+    escalation_chain = [{"tool": "codex", "env": {"BASE_URL": "sesame", "REGION": "eu"}}]
+    policy = {"escalate_to": escalation_chain}
     document = make_document(metadata={"public_env": ["REGION"], "retry_policy": policy})
     shown = shown_document(document)["metadata"]["retry_policy"]["escalate_to"][0]["env"]
     assert shown == {"BASE_URL": HIDDEN, "REGION": "eu"}

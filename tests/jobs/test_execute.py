@@ -237,7 +237,7 @@ def test_escalation_carries_the_prompt_and_lets_the_new_tools_adapter_build_the_
     ]
     assert third.escalated_from_id == second.pk
     assert third.handoff["prompt"] == "Fix the greeting" and "high" in third.handoff["log_tail"]
-    assert (fourth.step_name, fourth.cause) == ("codex", "retried")  # every rung has the same rules
+    assert (fourth.step_name, fourth.cause) == ("codex", "retried")  # every level has the same rules
     assert job.status in ("failed", "quarantined") and job.tool == "codex"
     assert Event.objects.filter(event_type="job.escalated").count() == 1
 

@@ -1,4 +1,4 @@
-"""The retry rules: finite, in order, never early, never escalating twice on one rung."""
+"""The retry rules: finite, in order, never early, never escalating twice on one level."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def play(policy: Policy, reasons: list[Reason], exit_code: int | None = 1) -> li
 def test_every_budget_is_finite_and_each_rung_is_climbed_once(policy: Policy, reasons: list[Reason]) -> None:
     decisions = play(policy, reasons)
     climbed = [decision.tool for decision in decisions if decision.action == "escalate"]
-    assert climbed == [step.tool for step in policy.ladder[: len(climbed)]]
+    assert climbed == [step.tool for step in policy.escalation_chain[: len(climbed)]]
     assert decisions[-1].action in ("fail", "timeout", "quarantine")
 
 

@@ -16,7 +16,7 @@ from jobs.pages.shared.htmx import see
 from jobs.pages.shared.page_view import PageRequest, jobs_of, page
 from jobs.states import Verb
 
-MOST = 500
+MAX_JOBS = 500
 ASK_FIRST = (Verb.CANCEL, Verb.ESCALATE)
 
 
@@ -32,7 +32,7 @@ def bulk(request: PageRequest) -> HttpResponse:
         return render(
             request,
             "jobs/bulk_confirm.html",
-            {"verb": verb, "jobs": jobs, "tools": sorted(registry.adapters()), "post": request.POST, "most": MOST},
+            {"verb": verb, "jobs": jobs, "tools": sorted(registry.adapters()), "post": request.POST, "most": MAX_JOBS},
         )
     results = [_one(verb, job, request.actor, request.POST) for job in jobs]
     done = sum(result["done"] for result in results)
@@ -50,8 +50,8 @@ def _chosen(request: PageRequest) -> Sequence[Job]:
     rows = jobs_of(request.actor).select_related("workstream")
     if request.POST.get("all"):
         filters = Filters.read(QueryDict(request.POST.get("query", "")), request.actor.name)
-        return list(filters.apply(rows).order_by("-pk")[:MOST])
-    return list(rows.filter(job_id__in=request.POST.getlist("id")[:MOST]).order_by("-pk"))
+        return list(filters.apply(rows).order_by("-pk")[:MAX_JOBS])
+    return list(rows.filter(job_id__in=request.POST.getlist("id")[:MAX_JOBS]).order_by("-pk"))
 
 
 def _one(action: Action, job: Job, actor: Actor, fields: Any) -> dict[str, Any]:

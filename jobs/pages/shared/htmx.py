@@ -1,6 +1,7 @@
 """Answers to forms: a redirect for a browser, the changed part for htmx."""
 
 from hashlib import blake2s
+from typing import cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +13,15 @@ from django_htmx.middleware import HtmxDetails
 from jobs.errors import Refused
 
 
+class HtmxRequest(HttpRequest):
+    """A request that came through the middleware of django-htmx: every one that a view sees."""
+
+    htmx: HtmxDetails
+
+
 def is_htmx(request: HttpRequest) -> bool:
     """Whether a part of a page is wanted: after "back", htmx asks for the whole page."""
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by the middleware of django-htmx
+    htmx = cast(HtmxRequest, request).htmx
     return bool(htmx) and not htmx.history_restore_request
 
 

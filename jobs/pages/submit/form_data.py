@@ -115,12 +115,12 @@ def _command(draft: Draft, adapter: Adapter) -> dict[str, Any]:
 
 
 def _policy(draft: Draft) -> Any:
-    tries, ladder = _number(draft, "tries") or 1, [draft.values.get("esc1", ""), draft.values.get("esc2", "")]
-    ladder = list(dict.fromkeys(tool for tool in ladder if tool))
-    if tries <= 1 and not ladder:
+    tries, escalation_chain = _number(draft, "tries") or 1, [draft.values.get("esc1", ""), draft.values.get("esc2", "")]
+    escalation_chain = list(dict.fromkeys(tool for tool in escalation_chain if tool))
+    if tries <= 1 and not escalation_chain:
         return None
     rules = [{"on": ["any"], "times": tries - 1, "backoff": "exponential", "base_seconds": 30}] if tries > 1 else []
-    return {"rules": rules, **({"escalate_to": ladder} if ladder else {})}
+    return {"rules": rules, **({"escalate_to": escalation_chain} if escalation_chain else {})}
 
 
 def _number(draft: Draft, name: str) -> int | None:
@@ -167,7 +167,7 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
     adapter = adapter_named(spec.get("tool", ""))
     prompt = adapter.prompt_of(spec)
     policy = Policy.parse(options.retry_policy)
-    ladder, env = [step.tool for step in policy.ladder], spec.get("env") or {}
+    escalation_chain, env = [step.tool for step in policy.escalation_chain], spec.get("env") or {}
     return {
         "tool": adapter.name,
         "title": options.title or "",
@@ -176,8 +176,8 @@ def of_document(spec: dict[str, Any]) -> dict[str, str]:
         "scope": "\n".join(options.files_scope),
         "timeout": str(options.timeout_seconds or ""),
         "tries": str(policy.tries),
-        "esc1": [*ladder, ""][0],
-        "esc2": [*ladder, "", ""][1],
+        "esc1": [*escalation_chain, ""][0],
+        "esc2": [*escalation_chain, "", ""][1],
         "review": "1" if options.review else "",
         "raw": "1" if options.raw_command else "",
         "run_id": spec.get("run_id", ""),

@@ -92,7 +92,7 @@ def fibonacci(n: int) -> float:
 @dataclass(frozen=True)
 class Policy:
     rules: tuple[Rule, ...] = ()
-    ladder: tuple[Step, ...] = ()
+    escalation_chain: tuple[Step, ...] = ()
     parks: bool = True  # wait for a reset time that the tool told
     quarantines: bool = True  # the same error again and again needs a person
 
@@ -117,9 +117,9 @@ class Policy:
     @property
     def most_attempts(self) -> int | None:
         """With all tools, however they fail; None without rules: interruptions and parking do not count."""
-        if not self.rules and not self.ladder:
+        if not self.rules and not self.escalation_chain:
             return None
-        return (1 + sum(rule.times for rule in self.rules)) * (1 + len(self.ladder))
+        return (1 + sum(rule.times for rule in self.rules)) * (1 + len(self.escalation_chain))
 
 
 def _rule(rule: dict[str, Any]) -> Rule:
@@ -192,25 +192,25 @@ def decide(
     if policy.parks and told_when and sum(past.parked for past in history) < PARK_TRIES:
         wait = min(MAX_PARKED_S, max(1.0, verdict.reset_at - now)) if verdict.reset_at is not None else PARK_S
         return Decision(FollowUp.PARK, delay_s=wait, sentence=f"Parked until the {reason.value} limit resets.")
-    rung = [
+    at_this_level = [
         past
         for past in history
         if past.escalation_level == escalation_level and past.reason not in OURS and not past.parked
     ]
     for rule in policy.rules:
         if rule.matches(reason, exit_code):
-            used = sum(rule.matches(past.reason, past.exit_code) for past in rung)  # counts this one too
+            used = sum(rule.matches(past.reason, past.exit_code) for past in at_this_level)  # counts this one too
             if used <= rule.times:
                 delay = rule.delay_s(used, chance)
                 return Decision(FollowUp.RETRY, delay_s=delay, sentence=f"Retry {used} of {rule.times}.")
-    if escalation_level < len(policy.ladder) and (
+    if escalation_level < len(policy.escalation_chain) and (
         reason in WORK or any(rule.matches(reason, exit_code) for rule in policy.rules)
     ):
         return Decision(
             FollowUp.ESCALATE,
-            tool=policy.ladder[escalation_level].tool,
+            tool=policy.escalation_chain[escalation_level].tool,
             level=escalation_level + 1,
-            sentence=f"Escalated to {policy.ladder[escalation_level].tool}.",
+            sentence=f"Escalated to {policy.escalation_chain[escalation_level].tool}.",
         )
     tried = [past for past in history if past.reason not in OURS and not past.parked]
     if policy.quarantines and len(tried) > 1 and tried[-1].signature and len({past.signature for past in tried}) == 1:

@@ -90,7 +90,7 @@ def _decide(job: Job, attempt: StepAttempt, verdict: Verdict, *, alone: bool = F
     try:
         policy = Policy.parse(options.retry_policy)
         decision = decide(
-            replace(policy, ladder=()) if alone else policy,
+            replace(policy, escalation_chain=()) if alone else policy,
             verdict,
             attempt.exit_code,
             history,
