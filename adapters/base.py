@@ -6,13 +6,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import schema
 from adapters import environment, executable, execution, facts, gitinfo, host_setup, paths, rules
 from adapters.confinement import Profile
+from adapters.draft import Draft
 from adapters.errors import AdapterError, BadCommand
 from adapters.evidence import Evidence, masked
 from adapters.facts import Said, Told
@@ -37,24 +38,6 @@ __all__ = [
     "ToolAdapter",
     "Verdict",
 ]
-
-
-@dataclass
-class Draft:
-    """A command while an adapter completes it; `args` and `stdin` are the job's own to begin with."""
-
-    args: list[str]
-    stdin: bytes | None
-    env: dict[str, str]
-    cwd: Path
-    attempt_dir: Path
-    tool_dir: Path
-    job: Job
-    permissions: tuple[str, ...] = ()  # the flags for it
-
-    def add(self, *arguments: str) -> None:
-        """Put flags before the person's own, so that a later one of theirs wins where we did not see it."""
-        self.args[:0] = arguments
 
 
 class ToolAdapter:

@@ -38,8 +38,7 @@ def begin(adapter: Adapter, job: Job, ctx: Context) -> Prepared:
     places = paths.resolve(job, ctx.base_dir, roots=ctx.allowed_roots)
     paths.must_exist(places)
     ctx.attempt_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for place in (ctx.tool_dir, ctx.tmp):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ctx.tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = adapter.prepare(job, replace(ctx, paths=places))
     before, state = _first_look(adapter, job, places)
     # Also where there is no repository: without the file, that could not be told from a tree that was not examined.
@@ -60,13 +59,20 @@ def conclude(adapter: Adapter, job: Job, ctx: Context, ending: Ending) -> tuple[
     result = _result(ending, verdict, change)
     result.log_path = str(places.log_file or ctx.attempt_dir / LOG)
     result.metadata["git_lock_removed"] = lock
-    shutil.rmtree(ctx.tmp, ignore_errors=True)
+    _remove(ctx.tmp)
     if not verdict.success:
         result.error_report_path = _report(job, verdict, ending, ctx, places)
     elif places.error_report:
         # An earlier attempt's failure is not true of the job any more.
         report.withdraw(places.error_report, str(job.get("job_id", "")), (places.repo_root, *(ctx.allowed_roots or ())))
     return result, verdict
+
+
+def _remove(place: Path) -> None:
+    try:
+        place.rmdir()  # usually empty: one call
+    except OSError:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def refuse(job: Job, ctx: Context, error: AdapterError) -> tuple[JobResult, Verdict]:

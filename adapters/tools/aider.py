@@ -88,7 +88,7 @@ class AiderAdapter(AgentAdapter):
         own = [word for word in PLAIN if word not in asked]
         for word, name in OWN_FILES.items():
             if not flags.has(draft.args, word):
-                own += [word, str(draft.tool_dir / name)]
+                own += [word, str(draft.report_file(name))]
         if not flags.has(draft.args, "--env-file"):
             own += ["--env-file", str(self._env_file(draft))]
         message = flags.value(draft.args, *MESSAGE)

@@ -88,7 +88,7 @@ class CopilotAdapter(AgentAdapter):
             if not flags.has(draft.args, word):
                 draft.add(word, *value)
         if not flags.has(draft.args, "--usage-output-file"):
-            draft.add("--usage-output-file", str(draft.tool_dir / USAGE_FILE))
+            draft.add("--usage-output-file", str(draft.report_file(USAGE_FILE)))
         at = self.prompt_at(draft.args)
         if at is not None and draft.stdin is None and len(draft.args[at].encode()) > LONG:
             draft.stdin = draft.args[at].encode()  # without -p it reads the prompt there

@@ -77,7 +77,7 @@ class TestsAdapter(ToolAdapter):
     def add_to(self, draft: Draft) -> None:
         at = _pytest_at(draft.job)
         if at is not None and not flags.has(draft.args, "--junitxml", "--junit-xml"):
-            draft.args.insert(at, f"--junitxml={draft.tool_dir / JUNIT}")
+            draft.args.insert(at, f"--junitxml={draft.report_file(JUNIT)}")
 
     def form_to_command(self, values: Mapping[str, str]) -> dict[str, Any]:
         words = shlex.split(values["command"])
