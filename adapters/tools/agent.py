@@ -24,7 +24,12 @@ class AgentAdapter(ToolAdapter):
     makes_commits = True
     expects_changes = True
     fields: tuple[Field, ...] = (PROMPT, MODEL)
+    prompt_flags: ClassVar[tuple[str, ...]] = ()  # of a tool that takes the prompt after a flag
     valued: ClassVar[frozenset[str]] = frozenset()  # the tool's flags that take the next argument
+
+    def flagged_prompt(self, args: Sequence[str]) -> int | None:
+        """Where the prompt stands after its flag."""
+        return next((at + 1 for at, word in enumerate(args[:-1]) if word in self.prompt_flags), None)
 
     def prompt_at(self, args: Sequence[str]) -> int | None:
         """Where the prompt stands in the arguments."""
@@ -71,7 +76,8 @@ class AgentAdapter(ToolAdapter):
         if at is None or draft.stdin is not None or len(draft.args[at].encode()) <= LONG:
             return
         draft.stdin = draft.args[at].encode()
-        draft.args[at : at + 1] = instead
+        begin = at - 1 if at == self.flagged_prompt(draft.args) else at
+        draft.args[begin : at + 1] = instead
 
     def failed(self, ending: Ending, evidence: Evidence, said: str, status: int | None = None) -> Verdict:
         """A failure in the tool's own words, or in the last words of its log."""

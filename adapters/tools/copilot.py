@@ -16,10 +16,9 @@ from adapters.facts import Said, Told
 from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
-from adapters.tools.agent import LONG, AgentAdapter
+from adapters.tools.agent import AgentAdapter
 from adapters.verdict import Verdict
 
-PROMPT_FLAGS = ("-p", "--prompt")
 USAGE_FILE = "copilot-usage.json"  # the only place where it tells of tokens
 USAGE = {
     "input_tokens": "inputTokens",
@@ -47,6 +46,7 @@ class CopilotAdapter(AgentAdapter):
         Permissions.FULL: ("--allow-all-tools",),
     }
     own_permissions = ("--allow-tool", "--deny-tool", "--allow-all-tools", "--allow-all", "--yolo")
+    prompt_flags = ("-p", "--prompt")
     valued = frozenset(
         {
             "-p",
@@ -89,13 +89,10 @@ class CopilotAdapter(AgentAdapter):
                 draft.add(word, *value)
         if not flags.has(draft.args, "--usage-output-file"):
             draft.add("--usage-output-file", str(draft.report_file(USAGE_FILE)))
-        at = self.prompt_at(draft.args)
-        if at is not None and draft.stdin is None and len(draft.args[at].encode()) > LONG:
-            draft.stdin = draft.args[at].encode()  # without -p it reads the prompt there
-            del draft.args[at - 1 : at + 1]
+        self.long_prompt_to_stdin(draft)  # without -p it reads the prompt there
 
     def prompt_at(self, args: Sequence[str]) -> int | None:
-        return next((at + 1 for at, word in enumerate(args[:-1]) if word in PROMPT_FLAGS), None)
+        return self.flagged_prompt(args)
 
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
         return {"exe": "copilot", "args": ["-p", prompt]}

@@ -15,7 +15,7 @@ from adapters.facts import Said, Told
 from adapters.permissions import Permissions
 from adapters.process.spec import Ending
 from adapters.tools import flags
-from adapters.tools.agent import LONG, AgentAdapter
+from adapters.tools.agent import AgentAdapter
 from adapters.verdict import Reason, Verdict
 
 EXITS = {
@@ -29,7 +29,6 @@ EXITS = {
     130: (Reason.CRASHED, "gemini was interrupted"),
 }
 USAGE = {"input_tokens": "input_tokens", "output_tokens": "output_tokens", "cache_read_input_tokens": "cached"}
-PROMPT_FLAGS = ("-p", "--prompt")
 EDITS = frozenset({"replace", "edit", "write_file", "write-file"})
 # Its words for a tool that it does not offer in this mode, or that a policy forbids.
 DENIALS = ("not found in registry", "denied by policy", "not registered", "requires user confirmation")
@@ -40,8 +39,9 @@ class GeminiAdapter(AgentAdapter):
     executables = ("gemini",)
     capabilities = ("edit", "shell", "usage", "resume")
     default_idle_s = 600.0
-    # Else it starts itself a second time; the copy is not ended with the first.
+    prompt_flags = ("-p", "--prompt")
     needs = Profile(write=("~/.gemini",))
+    # Else it starts itself a second time; the copy is not ended with the first.
     own_env = {"GEMINI_CLI_NO_RELAUNCH": "true"}
     keys = ("GEMINI_*", "GOOGLE_*")
     logins = (".gemini/settings.json", ".gemini/oauth_creds.json", ".gemini/.env", ".env")
@@ -81,7 +81,7 @@ class GeminiAdapter(AgentAdapter):
             raise BadCommand("command.args holds -i, with which gemini waits for a person; use -p")
 
     def add_to(self, draft: Draft) -> None:
-        if not flags.has(draft.args, *PROMPT_FLAGS) and (words := flags.positions(draft.args, self.valued)):
+        if not flags.has(draft.args, *self.prompt_flags) and (words := flags.positions(draft.args, self.valued)):
             draft.args.insert(words[0], "-p")
         if not flags.has(draft.args, "-o", "--output-format"):
             draft.add("-o", "stream-json")
@@ -92,16 +92,11 @@ class GeminiAdapter(AgentAdapter):
         if "GEMINI_API_KEY" in draft.env:
             # It fills what is not set from the repository's .env, which could send the key elsewhere; empty is set.
             draft.env.setdefault("GOOGLE_GEMINI_BASE_URL", "")
-        at = self.prompt_at(draft.args)
-        if at is not None and draft.stdin is None and len(draft.args[at].encode()) > LONG:
-            draft.stdin = draft.args[at].encode()
-            del draft.args[at - 1 : at + 1]
+        self.long_prompt_to_stdin(draft)
 
     def prompt_at(self, args: Sequence[str]) -> int | None:
-        for index, word in enumerate(args[:-1]):
-            if word in PROMPT_FLAGS:
-                return index + 1
-        return super().prompt_at(args)
+        flagged = self.flagged_prompt(args)
+        return super().prompt_at(args) if flagged is None else flagged
 
     def command_for_prompt(self, prompt: str, job: Job) -> dict[str, Any]:
         return {"exe": "gemini", "args": [], "stdin": prompt}
